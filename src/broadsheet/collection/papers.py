@@ -1,0 +1,459 @@
+"""Papers and the records they are made of: the only SQL about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from broadsheet.collection import schema
+from broadsheet.errors import PaperNotFound
+from broadsheet.papers.filing import Filed, Intents, Key, Known, Outcome, decide
+from broadsheet.papers.identity import parse_external_id, parse_paper_id
+from broadsheet.papers.text import title_key
+from broadsheet.papers.types import ExternalId, Paper, PaperId, Place, Record
+
+_TUPLES = ("authors", "categories", "keywords", "sources")
+_CHUNK = 5000
+
+
+def hash64(text: str) -> int:
+    """Return a signed 64-bit hash of `text`, the same on every machine."""
+    return int.from_bytes(
+        blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True
+    )
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+_DEFAULTS = {f.name: f.default for f in fields(Record) if f.name not in {"extra", "place"}}
+
+
+def encode_record(record: Record) -> str:
+    """Return the JSON text under which a record is kept: what differs from the defaults."""
+    body: dict[str, Any] = {
+        name: value for name, default in _DEFAULTS.items()
+        if (value := getattr(record, name)) != default
+    }  # fmt: skip
+    if record.external_ids:
+        body["external_ids"] = [tuple(i) for i in record.external_ids]
+    if record.place is not None:
+        body["place"] = [record.place.page, record.place.position]
+    if record.extra:
+        body["extra"] = record.extra
+    return orjson.dumps(body).decode()
+
+
+def decode_record(body: str) -> Record:
+    """Return the record that `encode_record` made `body` of."""
+    found = orjson.loads(body)
+    for name in ("authors", "categories", "keywords"):
+        if name in found:
+            found[name] = tuple(found[name])
+    if "external_ids" in found:
+        found["external_ids"] = tuple(ExternalId(*i) for i in found["external_ids"])
+    if "links" in found:
+        found["links"] = tuple((kind, url) for kind, url in found["links"])
+    if "place" in found:
+        found["place"] = Place(*found["place"])
+    return Record(**found)
+
+
+def _paper_row(paper: Paper) -> dict[str, Any]:
+    return {
+        "id": paper.id,
+        "title": paper.title,
+        "abstract": paper.abstract,
+        "summary": paper.summary,
+        "authors": _json(paper.authors),
+        "year": paper.year,
+        "day": paper.day,
+        "submitted": paper.submitted,
+        "announced": paper.announced,
+        "updated": paper.updated,
+        "published": paper.published,
+        "categories": _json(paper.categories),
+        "keywords": _json(paper.keywords),
+        "venue": paper.venue,
+        "comment": paper.comment,
+        "withdrawn": paper.withdrawn,
+        "links": _json(paper.links),
+        "sources": _json(paper.sources),
+        "external_ids": _json([tuple(i) for i in paper.external_ids]),
+        "first_seen": paper.first_seen,
+    }
+
+
+_PAPER_COLUMNS = [c for c in schema.papers.c if c.name not in {"merged_into", "day"}]
+
+
+def _to_paper(row: Any) -> Paper:
+    found = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
+    for name in _TUPLES:
+        found[name] = tuple(orjson.loads(found[name]))
+    found["links"] = tuple((kind, url) for kind, url in orjson.loads(found["links"]))
+    found["external_ids"] = tuple(ExternalId(*i) for i in orjson.loads(found["external_ids"]))
+    return Paper(**found)
+
+
+class Change(NamedTuple):
+    """One line of the change log: `kind` is `put` or `drop`."""
+
+    sequence: int
+    paper_id: PaperId
+    kind: str
+
+
+class FiledRecord(NamedTuple):
+    """A record as kept beside its paper, with when it came and last changed."""
+
+    record: Record
+    first_seen: str
+    last_changed: str
+
+
+# ---------------------------------------------------------------------------- reading
+
+
+def count(connection: Connection) -> int:
+    """Return how many papers the collection holds."""
+    papers = schema.papers.c
+    return connection.execute(
+        select(func.count()).select_from(schema.papers).where(papers.merged_into.is_(None))
+    ).scalar_one()
+
+
+def count_records(connection: Connection) -> int:
+    """Return how many source records the collection keeps."""
+    return connection.execute(select(func.count()).select_from(schema.records)).scalar_one()
+
+
+def fetch(connection: Connection, ids: Sequence[int]) -> list[Paper]:
+    """Return the papers with these ids, in this order; those that are no more are left out."""
+    found: dict[int, Paper] = {}
+    for start in range(0, len(ids), _CHUNK):
+        statement = select(*_PAPER_COLUMNS).where(
+            schema.papers.c.id.in_(ids[start : start + _CHUNK]),
+            schema.papers.c.merged_into.is_(None),
+        )
+        found.update((row.id, _to_paper(row)) for row in connection.execute(statement))
+    return [found[i] for i in ids if i in found]
+
+
+def fetch_after(connection: Connection, paper_id: int, limit: int) -> list[Paper]:
+    """Return the next `limit` papers by id, for reading the whole collection in order."""
+    statement = (
+        select(*_PAPER_COLUMNS)
+        .where(schema.papers.c.id > paper_id, schema.papers.c.merged_into.is_(None))
+        .order_by(schema.papers.c.id)
+        .limit(limit)
+    )
+    return [_to_paper(row) for row in connection.execute(statement)]
+
+
+def all_ids(connection: Connection) -> list[int]:
+    """Return the ids of all papers, ascending."""
+    papers = schema.papers.c
+    statement = select(papers.id).where(papers.merged_into.is_(None)).order_by(papers.id)
+    return list(connection.execute(statement).scalars())
+
+
+def latest(connection: Connection, limit: int, offset: int = 0) -> list[Paper]:
+    """Return the papers of the newest days first; those without any date come last."""
+    papers = schema.papers.c
+    statement = (
+        select(*_PAPER_COLUMNS)
+        .where(papers.merged_into.is_(None))
+        .order_by(papers.day.desc().nulls_last(), papers.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return [_to_paper(row) for row in connection.execute(statement)]
+
+
+def resolve(connection: Connection, ident: str) -> PaperId:
+    """Return the paper that `ident` (`p12`, an arXiv id, a DOI, a link…) leads to.
+
+    Raises PaperNotFound if there is none.
+    """
+    own = parse_paper_id(ident)
+    if own is not None:
+        row = connection.execute(
+            select(schema.papers.c.id, schema.papers.c.merged_into).where(schema.papers.c.id == own)
+        ).first()
+        if row is not None:
+            return PaperId(row.merged_into or row.id)
+    external = parse_external_id(ident)
+    found = external and find_external(connection, [external]).get(external)
+    if not found:
+        raise PaperNotFound(ident)
+    return found
+
+
+def find_external(connection: Connection, ids: Iterable[ExternalId]) -> dict[ExternalId, PaperId]:
+    """Return those of `ids` that the collection knows, with their papers."""
+    by_namespace: dict[str, list[str]] = {}
+    for namespace, value in ids:
+        by_namespace.setdefault(namespace, []).append(value)
+    table = schema.external_ids.c
+    found: dict[ExternalId, PaperId] = {}
+    for namespace, values in by_namespace.items():
+        statement = select(table.value, table.paper_id).where(
+            table.namespace == namespace, table.value.in_(values)
+        )
+        for value, paper_id in connection.execute(statement):
+            found[ExternalId(namespace, value)] = paper_id
+    return found
+
+
+def records_of(connection: Connection, paper_id: int) -> list[FiledRecord]:
+    """Return every source record that a paper is made of, oldest first."""
+    table = schema.records.c
+    statement = (
+        select(table.body, table.first_seen, table.last_changed)
+        .where(table.paper_id == paper_id)
+        .order_by(table.id)
+    )
+    return [FiledRecord(decode_record(b), f, c) for b, f, c in connection.execute(statement)]
+
+
+def keys_of_source(connection: Connection, source: str) -> list[tuple[str, int]]:
+    """Return the key of every record of a source with the paper that holds it."""
+    table = schema.records.c
+    statement = select(table.key, table.paper_id).where(table.source == source)
+    return [(key, paper_id) for key, paper_id in connection.execute(statement)]
+
+
+def last_sequence(connection: Connection) -> int:
+    """Return the newest sequence of the change log, 0 if nothing ever changed."""
+    return connection.execute(select(func.max(schema.changes.c.sequence))).scalar() or 0
+
+
+def changes_since(connection: Connection, sequence: int, limit: int) -> list[Change]:
+    """Return the next `limit` changes after `sequence`, oldest first."""
+    table = schema.changes.c
+    statement = (
+        select(table.sequence, table.paper_id, table.kind)
+        .where(table.sequence > sequence)
+        .order_by(table.sequence)
+        .limit(limit)
+    )
+    return [Change(*row) for row in connection.execute(statement)]
+
+
+# ---------------------------------------------------------------------------- filing
+
+
+def file(connection: Connection, records: Sequence[Record], now: str) -> list[Outcome]:
+    """File `records` in one transaction of the caller's; return what became of each, in order.
+
+    Rows and change log are written; filing the same records again changes nothing.
+    """
+    existing = _existing_rows(connection, records)
+    keys = [(r.source, r.key) for r in records]
+    repeated = {k for k in keys if keys.count(k) > 1} if len(set(keys)) < len(keys) else set()
+    changed = [
+        r for r, k in zip(records, keys, strict=True)
+        if k in repeated or k not in existing or existing[k].body != encode_record(r)
+    ]  # fmt: skip
+    if not changed:
+        return ["unchanged"] * len(records)
+    rows = {k: row.id for k, row in existing.items()}
+    intents = decide(changed, _known(connection, changed, existing), now)
+    if intents.papers:
+        _carry_out(connection, intents, rows, now)
+    outcomes = iter(intents.outcomes)
+    done = {id(r) for r in changed}
+    return [next(outcomes) if id(r) in done else "unchanged" for r in records]
+
+
+def _existing_rows(connection: Connection, records: Sequence[Record]) -> dict[Key, Any]:
+    table = schema.records.c
+    hashes = [hash64(f"{r.source}\n{r.key}") for r in records]
+    statement = select(table.id, table.paper_id, table.source, table.key, table.body).where(
+        table.key_hash.in_(hashes)
+    )
+    return {(row.source, row.key): row for row in connection.execute(statement)}
+
+
+def _known(connection: Connection, records: Sequence[Record], existing: dict[Key, Any]) -> Known:
+    """Return every paper that shares a record key, an id or a title with `records`."""
+    table = schema.records.c
+    titles = {hash64(key) for r in records if (key := title_key(r.title))}
+    by_title = connection.execute(
+        select(table.paper_id).distinct().where(table.title_hash.in_(titles))
+    ).scalars()
+    external = find_external(connection, {i for r in records for i in r.external_ids})
+    touched = {row.paper_id for row in existing.values()} | set(by_title) | set(external.values())
+    last = connection.execute(select(func.max(schema.papers.c.id))).scalar() or 0
+    known = Known({}, {}, dict(external), {}, last + 1)
+    if touched:
+        _load_filed(connection, touched, known)
+    return known
+
+
+def _load_filed(connection: Connection, ids: set[int], known: Known) -> None:
+    papers, records, external = schema.papers.c, schema.records.c, schema.external_ids.c
+    for paper_id, first_seen in connection.execute(
+        select(papers.id, papers.first_seen).where(papers.id.in_(ids))
+    ):
+        known.filed[paper_id] = Filed(paper_id, {}, first_seen)
+    for paper_id, source, key, body in connection.execute(
+        select(records.paper_id, records.source, records.key, records.body)
+        .where(records.paper_id.in_(ids))
+        .order_by(records.id)
+    ):
+        known.filed[paper_id].records[source, key] = decode_record(body)
+        known.by_record[source, key] = paper_id
+    for namespace, value, paper_id in connection.execute(
+        select(external.namespace, external.value, external.paper_id).where(
+            external.paper_id.in_(ids)
+        )
+    ):
+        known.by_external_id[ExternalId(namespace, value)] = paper_id
+    for paper_id in sorted(known.filed):
+        for key in known.filed[paper_id].title_keys:
+            known.by_title.setdefault(key, []).append(paper_id)
+
+
+def _carry_out(connection: Connection, intents: Intents, rows: dict[Key, int], now: str) -> None:
+    """Write papers, records, ids, places and the change log."""
+    _write_papers(connection, intents)
+    _write_records(connection, intents, rows, now)
+    _write_merges(connection, intents.merged_into)
+    _write_external_ids(connection, intents)
+    _write_places(connection, intents)
+    _write_changes(connection, intents)
+
+
+def _write_papers(connection: Connection, intents: Intents) -> None:
+    new = [_paper_row(f.paper) for f in intents.papers if f.is_new and f.paper]
+    old = [_paper_row(f.paper) for f in intents.papers if not f.is_new and f.paper]
+    if new:
+        connection.execute(insert(schema.papers), new)
+    if old:
+        for row in old:
+            row["paper"] = row.pop("id")
+        connection.execute(
+            update(schema.papers)
+            .where(schema.papers.c.id == bindparam("paper"))
+            .values({name: bindparam(name) for name in old[0] if name != "paper"}),
+            old,
+        )
+
+
+def _write_records(
+    connection: Connection, intents: Intents, rows: dict[Key, int], now: str
+) -> None:
+    filed = {f.id: f for f in intents.papers}
+    moved = _missing_rows(connection, [k for k in intents.records if k not in rows], intents)
+    rows = rows | moved
+    new, old = [], []
+    for key, paper_id in intents.records.items():
+        record = filed[paper_id].records[key]
+        row = {
+            "paper_id": paper_id,
+            "title_hash": hash64(filed[paper_id].evidence_of(key).key),
+            "body": encode_record(record),
+            "last_changed": now,
+        }
+        if key in rows:
+            old.append(row | {"row": rows[key]})
+        else:
+            source, name = key
+            new.append(
+                row
+                | {
+                    "key_hash": hash64(f"{source}\n{name}"),
+                    "source": source,
+                    "key": name,
+                    "first_seen": now,
+                }
+            )
+    if new:
+        connection.execute(insert(schema.records), new)
+    if old:
+        table = schema.records
+        names = ("paper_id", "title_hash", "body", "last_changed")
+        connection.execute(
+            update(table)
+            .where(table.c.id == bindparam("row"))
+            .values({name: bindparam(name) for name in names}),
+            old,
+        )
+
+
+def _missing_rows(connection: Connection, keys: Sequence[Key], intents: Intents) -> dict[Key, int]:
+    """Return the rows of records that are moved only because their paper was absorbed."""
+    if not intents.merged_into:
+        return {}
+    table = schema.records.c
+    statement = select(table.id, table.source, table.key).where(
+        table.paper_id.in_(list(intents.merged_into))
+    )
+    wanted = set(keys)
+    found = {(source, key): row for row, source, key in connection.execute(statement)}
+    return {k: row for k, row in found.items() if k in wanted}
+
+
+def _write_merges(connection: Connection, merged_into: dict[PaperId, PaperId]) -> None:
+    papers, places = schema.papers, schema.places
+    for gone, home in merged_into.items():
+        connection.execute(
+            update(papers)
+            .where((papers.c.id == gone) | (papers.c.merged_into == gone))
+            .values(merged_into=home)
+        )
+        connection.execute(update(places).where(places.c.paper_id == gone).values(paper_id=home))
+
+
+def _write_external_ids(connection: Connection, intents: Intents) -> None:
+    table = schema.external_ids
+    old = [f.id for f in intents.papers if not f.is_new] + list(intents.merged_into)
+    if old:
+        connection.execute(delete(table).where(table.c.paper_id.in_(old)))
+    new = [
+        {"namespace": i.namespace, "value": i.value, "paper_id": f.id}
+        for f in intents.papers
+        for i in f.owned_ids
+    ]
+    if new:
+        connection.execute(insert(table), new)
+
+
+def _write_places(connection: Connection, intents: Intents) -> None:
+    table = schema.places
+    places = [
+        {"page": r.place.page, "position": r.place.position, "paper_id": f.id}
+        for f in intents.papers
+        for k, r in f.records.items()
+        if r.place and k in intents.records
+    ]
+    if not places:
+        return
+    connection.execute(
+        delete(table).where(
+            table.c.page == bindparam("at_page"), table.c.position == bindparam("at_position")
+        ),
+        [{"at_page": p["page"], "at_position": p["position"]} for p in places],
+    )
+    connection.execute(insert(table), places)
+
+
+def _write_changes(connection: Connection, intents: Intents) -> None:
+    sequence = last_sequence(connection)
+    touched = [(f.id, "put") for f in intents.papers]
+    dropped = [(gone, "drop") for gone in intents.merged_into]
+    connection.execute(
+        insert(schema.changes),
+        [
+            {"sequence": sequence + n, "paper_id": paper_id, "kind": kind}
+            for n, (paper_id, kind) in enumerate(touched + dropped, start=1)
+        ],
+    )

@@ -1,0 +1,135 @@
+"""Runs of import and harvest, what they set aside, and the pages they kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from broadsheet.collection import schema
+from broadsheet.errors import RecordError
+from broadsheet.papers.types import SavedPage
+
+
+class Reject(NamedTuple):
+    """One record that was set aside: `place` is its line in the file or position on the page."""
+
+    source: str
+    place: int
+    reason: str
+    excerpt: str
+    seen: str
+
+
+class Run(NamedTuple):
+    """One import or harvest, with its outcome in words."""
+
+    id: int
+    source: str
+    started: str
+    ended: str | None
+    outcome: str
+    reason: str
+    counts: dict[str, int]
+
+
+def begin(connection: Connection, source: str, now: str) -> int:
+    """Note that a run of `source` has begun; return its id."""
+    row = {
+        "source": source, "started": now, "outcome": "running", "reason": "", "counts": {},
+        "cursor": 0,
+    }  # fmt: skip
+    statement = insert(schema.runs).values(row).returning(schema.runs.c.id)
+    return connection.execute(statement).scalar_one()
+
+
+def advance(connection: Connection, run: int, cursor: int, counts: Mapping[str, int]) -> None:
+    """Note how far a run has come, in the transaction that keeps what it brought."""
+    connection.execute(
+        update(schema.runs)
+        .where(schema.runs.c.id == run)
+        .values(cursor=cursor, counts=dict(counts))
+    )
+
+
+def finish(connection: Connection, run: int, outcome: str, reason: str, now: str) -> None:
+    """Note that a run has ended."""
+    connection.execute(
+        update(schema.runs)
+        .where(schema.runs.c.id == run)
+        .values(outcome=outcome, reason=reason, ended=now)
+    )
+
+
+def recent(connection: Connection, limit: int) -> list[Run]:
+    """Return the newest runs, newest first."""
+    columns = [schema.runs.c[name] for name in Run._fields]
+    statement = select(*columns).order_by(schema.runs.c.id.desc()).limit(limit)
+    return [Run(*row) for row in connection.execute(statement)]
+
+
+def set_aside(connection: Connection, run: int, errors: Iterable[RecordError], now: str) -> None:
+    """Keep what could not be filed; the same place of the same source is kept once."""
+    table = schema.rejects
+    rows: dict[tuple[str, int], dict[str, Any]] = {
+        (e.source, e.place): {
+            "run_id": run, "source": e.source, "place": e.place, "reason": e.reason,
+            "excerpt": e.excerpt, "seen": now,
+        }
+        for e in errors
+    }  # fmt: skip
+    for source, place in rows:
+        connection.execute(delete(table).where(table.c.source == source, table.c.place == place))
+    if rows:
+        connection.execute(insert(table), list(rows.values()))
+
+
+def rejects(connection: Connection, limit: int) -> list[Reject]:
+    """Return what was set aside, newest first."""
+    columns = [schema.rejects.c[name] for name in Reject._fields]
+    statement = select(*columns).order_by(schema.rejects.c.id.desc()).limit(limit)
+    return [Reject(*row) for row in connection.execute(statement)]
+
+
+def count_rejects(connection: Connection) -> int:
+    """Return how many records stand aside."""
+    return connection.execute(select(func.count()).select_from(schema.rejects)).scalar_one()
+
+
+def keep_page(connection: Connection, page: SavedPage, now: str) -> None:
+    """Keep a saved page; a day that an earlier saving did not know is added, never removed."""
+    table = schema.pages
+    known = connection.execute(select(table.c.day).where(table.c.key == page.key)).first()
+    if known is None:
+        row = {name: getattr(page, name) for name in ("key", "name", "day_seen", "day", "entries")}
+        connection.execute(insert(table), row | {"header": list(page.header), "first_seen": now})
+    elif page.day is not None:
+        connection.execute(update(table).where(table.c.key == page.key).values(day=page.day))
+
+
+def pages(connection: Connection) -> list[SavedPage]:
+    """Return the kept pages, oldest first."""
+    table = schema.pages.c
+    columns = (table.key, table.name, table.header, table.day_seen, table.day, table.entries)
+    statement = select(*columns).order_by(table.first_seen, table.key)
+    return [
+        SavedPage(r.key, r.name, tuple(r.header), r.day_seen, r.day, r.entries)
+        for r in connection.execute(statement)
+    ]
+
+
+def places_of(connection: Connection, paper_id: int) -> list[tuple[SavedPage, int]]:
+    """Return the pages that a paper stands on, with its position on each."""
+    table, page = schema.places.c, schema.pages.c
+    statement = (
+        select(page.key, page.name, page.header, page.day_seen, page.day, page.entries,
+               table.position)
+        .join(schema.pages, page.key == table.page)
+        .where(table.paper_id == paper_id)
+        .order_by(page.name, table.position)
+    )  # fmt: skip
+    return [
+        (SavedPage(r.key, r.name, tuple(r.header), r.day_seen, r.day, r.entries), r.position)
+        for r in connection.execute(statement)
+    ]

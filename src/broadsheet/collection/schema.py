@@ -1,0 +1,135 @@
+"""The tables of the record. Every other shape of the data is derived from these."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+# SQLite gives its fast row numbers only to INTEGER keys; elsewhere ids are 64 bits wide.
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+papers = Table(
+    "papers",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    # Set when this paper turned out to be another one: its address leads there for ever.
+    Column("merged_into", _ROW_ID, ForeignKey("papers.id")),
+    Column("title", Text, nullable=False),
+    Column("abstract", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("authors", Text, nullable=False),
+    Column("year", Integer),
+    Column("day", String(10)),
+    Column("submitted", String(10)),
+    Column("announced", String(10)),
+    Column("updated", String(10)),
+    Column("published", String(10)),
+    Column("categories", Text, nullable=False),
+    Column("keywords", Text, nullable=False),
+    Column("venue", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("links", Text, nullable=False),
+    Column("sources", Text, nullable=False),
+    Column("external_ids", Text, nullable=False),
+    Column("first_seen", String(20), nullable=False),
+    Index("ix_papers_day", "day", "id"),
+)
+
+external_ids = Table(
+    "external_ids",
+    metadata,
+    Column("namespace", String(16), primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+    # The hashes stand for long texts so that their indexes stay small: (source, key) and the
+    # folded title; whoever looks one up compares the text itself too.
+    Column("key_hash", BigInteger, nullable=False, index=True),
+    Column("title_hash", BigInteger, nullable=False, index=True),
+    Column("source", String(32), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("first_seen", String(20), nullable=False),
+    Column("last_changed", String(20), nullable=False),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("key", String(16), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("header", JSON, nullable=False),
+    Column("day_seen", Text, nullable=False),
+    Column("day", String(10), index=True),
+    Column("entries", Integer, nullable=False),
+    Column("first_seen", String(20), nullable=False),
+)
+
+places = Table(
+    "places",
+    metadata,
+    Column("page", String(16), ForeignKey("pages.key"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("sequence", _ROW_ID, primary_key=True),
+    Column("paper_id", _ROW_ID, nullable=False),
+    Column("kind", String(8), nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("started", String(20), nullable=False),
+    Column("ended", String(20)),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("counts", JSON, nullable=False),
+    # Where the run stands: items taken from the source so far, written with the rows they gave.
+    Column("cursor", BigInteger, nullable=False),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("run_id", _ROW_ID, ForeignKey("runs.id"), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("excerpt", Text, nullable=False),
+    Column("seen", String(20), nullable=False),
+    Index("ix_rejects_source_place", "source", "place"),
+)

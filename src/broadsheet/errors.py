@@ -1,0 +1,122 @@
+"""Every error that Broadsheet raises on purpose.
+
+BroadsheetError
+├── ConfigError (ValueError)   names the setting and where its value came from
+├── QueryError (ValueError)    .query .position .hint
+├── NotFoundError              .kind .id
+│   └── PaperNotFound
+├── SourceError                .source
+│   ├── UnknownFormat          a file that is none of the known formats
+│   └── RecordError            .place .reason: one record is set aside, the run goes on
+├── StoreError                 .temporary: locked, full, corrupt
+│   └── SchemaVersionError     the home was made by a newer Broadsheet
+├── SearchIndexError           an index cannot be read or written
+└── EmbeddingError             a model is missing or broken
+
+`status_of` is the one table of HTTP status and exit codes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class BroadsheetError(Exception):
+    """The root of all errors raised on purpose; its text is a sentence for people."""
+
+
+class ConfigError(BroadsheetError, ValueError):
+    """A setting has a value that cannot be used."""
+
+
+class QueryError(BroadsheetError, ValueError):
+    """A query cannot be understood; `position` counts characters of `query` from 0."""
+
+    def __init__(self, message: str, *, query: str, position: int, hint: str = "") -> None:
+        super().__init__(message)
+        self.query = query
+        self.position = position
+        self.hint = hint
+
+
+class NotFoundError(BroadsheetError):
+    """What was asked for is not in the collection."""
+
+    kind = "thing"
+
+    def __init__(self, ident: str) -> None:
+        super().__init__(f"no {self.kind} {ident!r} in this collection")
+        self.id = ident
+
+
+class PaperNotFound(NotFoundError):  # noqa: N818 (named for what it says, as in design)
+    """No paper has this id."""
+
+    kind = "paper"
+
+
+class SourceError(BroadsheetError):
+    """Something outside could not be read."""
+
+    def __init__(self, message: str, *, source: str) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+class UnknownFormat(SourceError, ValueError):  # noqa: N818
+    """A file is none of the formats that can be imported; the message says what was seen."""
+
+
+class RecordError(SourceError):
+    """One record cannot be used: `place` is its line (from 1) or position in the source."""
+
+    def __init__(self, reason: str, *, source: str, place: int, excerpt: str = "") -> None:
+        super().__init__(f"{source}:{place}: {reason}", source=source)
+        self.reason = reason
+        self.place = place
+        self.excerpt = excerpt
+
+
+class StoreError(BroadsheetError):
+    """The record cannot be read or written; `temporary` says whether trying again may help."""
+
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.temporary = temporary
+
+
+class SchemaVersionError(StoreError):
+    """The home was made by a newer Broadsheet than this one."""
+
+
+class SearchIndexError(BroadsheetError):
+    """A derived index cannot be read or written; the record is not affected."""
+
+
+class EmbeddingError(BroadsheetError):
+    """An embedding model is missing or broken."""
+
+
+class Status(NamedTuple):
+    """How one kind of error is told to programs: an HTTP status and an exit code."""
+
+    http: int
+    exit: int
+
+
+def status_of(error: BaseException) -> Status:
+    """Return the HTTP status and the exit code (sysexits.h where one fits) of an error."""
+    match error:
+        case QueryError() | ConfigError():
+            return Status(400, 2)
+        case UnknownFormat():
+            return Status(415, 2)
+        case NotFoundError():
+            return Status(404, 1)
+        case StoreError(temporary=True) | SearchIndexError():
+            return Status(503, 75)
+        case SourceError():
+            return Status(502, 1)
+        case BroadsheetError():
+            return Status(500, 1)
+    return Status(500, 70)

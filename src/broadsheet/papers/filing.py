@@ -1,0 +1,196 @@
+"""What becomes of a batch of records: decided purely, carried out by `collection.papers`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from broadsheet.papers.identity import (
+    Evidence,
+    compose,
+    evidence,
+    ids_conflict,
+    same_paper,
+)
+from broadsheet.papers.types import ExternalId, Paper, PaperId, Record
+
+Outcome = Literal["new", "updated", "merged", "unchanged"]
+Key = tuple[str, str]
+"""A record's `(source, key)`."""
+
+
+@dataclass(slots=True)
+class Filed:
+    """A paper as the record holds it: its records, and when it was first seen.
+
+    `paper` and `owned_ids` (the ids that lead to it) are set by `decide` for papers it touched.
+    """
+
+    id: PaperId
+    records: dict[Key, Record]
+    first_seen: str
+    paper: Paper | None = None
+    is_new: bool = False
+    owned_ids: list[ExternalId] = field(default_factory=list)
+    _evidence: dict[Key, Evidence] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> set[ExternalId]:
+        """All external ids that its records give."""
+        return {i for r in self.records.values() for i in r.external_ids}
+
+    @property
+    def title_keys(self) -> set[str]:
+        """The folded titles that its records give."""
+        return {self.evidence_of(k).key for k in self.records}
+
+    def evidence_of(self, key: Key) -> Evidence:
+        """Return what the record under `key` says, computed once."""
+        if key not in self._evidence:
+            self._evidence[key] = evidence(self.records[key])
+        return self._evidence[key]
+
+    def put(self, record: Record) -> None:
+        """Take `record` in, in place of an older one under the same key."""
+        key = (record.source, record.key)
+        self.records[key] = record
+        self._evidence.pop(key, None)
+
+
+@dataclass(slots=True)
+class Known:
+    """What the record holds that a batch may touch."""
+
+    filed: dict[PaperId, Filed]
+    by_record: dict[Key, PaperId]
+    by_external_id: dict[ExternalId, PaperId]
+    by_title: dict[str, list[PaperId]]
+    next_id: int
+
+
+class Intents(NamedTuple):
+    """What is to be written: the papers touched, their changed records, and the counts.
+
+    `papers` are composed anew; `records` maps every record written to its paper; `merged_into`
+    maps papers that are no more to the paper that took their records.
+    """
+
+    papers: list[Filed]
+    records: dict[Key, PaperId]
+    merged_into: dict[PaperId, PaperId]
+    outcomes: list[Outcome]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many records had each outcome."""
+        return Counter(self.outcomes)
+
+
+def decide(records: Iterable[Record], known: Known, now: str) -> Intents:
+    """Return what filing `records`, in this order, does to the papers in `known`.
+
+    `known` must hold every paper that shares a record key, an external id or a folded title
+    with the batch; it is changed in place. Filing the same records again changes nothing.
+    """
+    desk = _Desk(known, now)
+    outcomes = [desk.file(record) for record in records]
+    touched = [known.filed[i] for i in sorted(desk.touched)]
+    for filed in touched:
+        filed.paper = compose(filed.id, list(filed.records.values()), filed.first_seen)
+        owner = known.by_external_id
+        filed.owned_ids = [i for i in filed.paper.external_ids if owner.get(i) == filed.id]
+    return Intents(touched, desk.written, desk.merged_into, outcomes)
+
+
+class _Desk:
+    """The working state of one `decide`."""
+
+    def __init__(self, known: Known, now: str) -> None:
+        self.known = known
+        self.now = now
+        self.touched: set[PaperId] = set()
+        self.written: dict[Key, PaperId] = {}
+        self.merged_into: dict[PaperId, PaperId] = {}
+
+    def file(self, record: Record) -> Outcome:
+        key = (record.source, record.key)
+        old = self.known.by_record.get(key)
+        if old is not None and self.known.filed[old].records.get(key) == record:
+            return "unchanged"
+        matches = self._matches(record)
+        if old is not None:
+            matches = [old, *(m for m in matches if m != old)]
+        if not matches:
+            self._write(self._open_paper(), record)
+            return "new"
+        home = self._join(matches)
+        self._write(home, record)
+        return "updated" if old is not None else "merged"
+
+    def _matches(self, record: Record) -> list[PaperId]:
+        """Return the papers that `record` belongs to, oldest first: ids before evidence."""
+        by_id = self.known.by_external_id
+        found = sorted({by_id[i] for i in record.external_ids if i in by_id})
+        mine = evidence(record)
+        by_evidence = [
+            p
+            for p in self.known.by_title.get(mine.key, ())
+            if p not in found and self._is_same(mine, self.known.filed[p])
+        ]
+        return found + sorted(by_evidence)
+
+    def _is_same(self, mine: Evidence, filed: Filed) -> bool:
+        if ids_conflict(mine.ids, filed.ids, "arxiv"):
+            return False
+        return any(same_paper(mine, filed.evidence_of(k)) for k in filed.records)
+
+    def _join(self, matches: Sequence[PaperId]) -> Filed:
+        """Return the first paper, with those of the others that do not contradict it taken in."""
+        home = self.known.filed[matches[0]]
+        for other in matches[1:]:
+            if not ids_conflict(home.ids, self.known.filed[other].ids, "arxiv"):
+                home = self._absorb(home, self.known.filed[other])
+        return home
+
+    def _absorb(self, one: Filed, other: Filed) -> Filed:
+        """Return the older of two papers holding the records of both."""
+        home, gone = (one, other) if one.id < other.id else (other, one)
+        for record in gone.records.values():
+            self._write(home, record)
+        home.first_seen = min(home.first_seen, gone.first_seen)
+        del self.known.filed[gone.id]
+        self.touched.discard(gone.id)
+        self._redirect(gone.id, home.id)
+        return home
+
+    def _redirect(self, gone: PaperId, home: PaperId) -> None:
+        self.merged_into = {k: home if v == gone else v for k, v in self.merged_into.items()}
+        self.merged_into[gone] = home
+        for table in (self.known.by_record, self.known.by_external_id, self.written):
+            for key, value in table.items():
+                if value == gone:
+                    table[key] = home  # type: ignore[index]
+        for papers in self.known.by_title.values():
+            if gone in papers:
+                papers.remove(gone)
+
+    def _open_paper(self) -> Filed:
+        filed = Filed(PaperId(self.known.next_id), {}, self.now, is_new=True)
+        self.known.next_id += 1
+        self.known.filed[filed.id] = filed
+        return filed
+
+    def _write(self, home: Filed, record: Record) -> None:
+        key = (record.source, record.key)
+        home.put(record)
+        self.touched.add(home.id)
+        self.written[key] = home.id
+        self.known.by_record[key] = home.id
+        for external_id in record.external_ids:
+            # An id that two papers claim stays with the first: one id leads to one paper.
+            self.known.by_external_id.setdefault(external_id, home.id)
+        papers = self.known.by_title.setdefault(home.evidence_of(key).key, [])
+        if home.id not in papers:
+            papers.append(home.id)

@@ -1,0 +1,257 @@
+"""Tables, lines and progress bars for people at a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from broadsheet.collection.runs import Reject
+from broadsheet.library import Report, Sheet
+from broadsheet.papers.identity import format_paper_id
+from broadsheet.papers.types import Paper
+from broadsheet.search.engine import Hit, Page
+from broadsheet.search.highlight import Marked
+
+_WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 110)
+_console = Console(width=_WIDTH, highlight=False)
+
+
+class Bar:
+    """A progress bar on the error stream with rate and time left; silent where nobody looks."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, name: str, done: int, size: int | None, count: int) -> None:
+        """Show that `done` of `size` steps of `name` are done, `count` things in all."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(escape(name), total=size, rate="")
+        task = self._tasks[name]
+        elapsed = self._progress.tasks[task].elapsed or 0
+        rate = f"{count:,} {self._unit}, {count / elapsed:,.0f}/s" if elapsed else ""
+        self._progress.update(task, completed=done, total=size, rate=rate)
+
+
+def _line(text: str | Text = "") -> None:
+    _console.print(text, soft_wrap=True)
+
+
+def _safe(text: str) -> str:
+    """Return text of others without characters that could steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _marked(marked: Marked, style: str = "") -> Text:
+    text = Text(style=style)
+    for is_hit, part in marked.parts():
+        text.append(_safe(part), style="bold underline" if is_hit else "")
+    return text
+
+
+def _byline(paper: Paper) -> str:
+    authors = ", ".join(paper.authors[:4]) + (" and others" if len(paper.authors) > 4 else "")  # noqa: PLR2004
+    parts = (authors, paper.venue, paper.day or str(paper.year or ""), " ".join(paper.categories))
+    return _safe(" · ".join(p for p in parts if p))
+
+
+def _indented(text: str | Text, width: int = 3) -> None:
+    room = _WIDTH - width
+    lines = (
+        text.wrap(_console, room)
+        if isinstance(text, Text)
+        else [Text(part) for part in textwrap.wrap(text, room)]
+    )
+    for line in lines:
+        _line(Text(" " * width) + line)
+
+
+def _shortened(marked: Marked, words: int = 60) -> Marked:
+    """Return about so many words of a text, begun shortly before the first mark."""
+    text = marked.text
+    first = marked.spans[0][0] if marked.spans else 0
+    start = text.rfind(". ", 0, first) + 2 if first > 300 and ". " in text[:first] else 0  # noqa: PLR2004
+    cut = text[start:].split(" ")
+    body = " ".join(cut[:words])
+    spans = tuple((s - start, e - start) for s, e in marked.spans if s >= start)
+    inside = tuple(span for span in spans if span[1] <= len(body))
+    return Marked(body + (" …" if len(cut) > words else ""), inside)
+
+
+def hits(found: Iterable[Hit], start: int = 1) -> None:
+    """Print hits: title, who and when, the marked abstract, and why."""
+    for number, hit in enumerate(found, start):
+        head = Text(f"{number:>2} ", style="dim")
+        _line(head + _marked(hit.title, "bold") + Text(f"  {format_paper_id(hit.paper.id)}", "dim"))
+        if byline := _byline(hit.paper):
+            _indented(Text(byline, style="dim"))
+        if hit.abstract.text:
+            _indented(_marked(_shortened(hit.abstract)))
+        why = "; ".join(r.text for r in hit.reasons)
+        _indented(Text(f"{hit.score:.3f}  {_safe(why)}", style="italic dim"))
+        _line()
+
+
+def page(found: Page) -> None:
+    """Print a page of search results with its counts."""
+    if not found.hits:
+        _line("Nothing found. Fewer or other words, or --mode vector, may help.")
+        return
+    hits(found.hits)
+    for name in ("source", "year", "category", "venue"):
+        values = found.facets.get(name, [])[:6]
+        if values:
+            _line(Text(f"{name:>9} ", "dim") + _safe("  ".join(f"{v} {n:,}" for v, n in values)))
+    _line(f"\n{found.total:,} papers in {found.took_ms} ms ({found.mode})")
+    if found.next:
+        _line(f"more: --cursor {found.next}")
+
+
+def front_page(papers: Sequence[Paper], count: int) -> None:
+    """Print the latest papers under a masthead."""
+    _console.rule("[bold]B R O A D S H E E T[/bold]")
+    _line(f"{count:,} papers in the collection\n")
+    for paper in papers:
+        _line(Text(_safe(paper.title), style="bold"))
+        if byline := _byline(paper):
+            _indented(Text(byline, style="dim"))
+        _indented(_safe(_shortened(Marked(paper.abstract or paper.summary), 45).text))
+        _line()
+
+
+def sheet(found: Sheet) -> None:
+    """Print all that is known of a paper."""
+    paper = found.paper
+    _line(Text(_safe(paper.title), style="bold"))
+    _line(_safe(", ".join(paper.authors)))
+    _line()
+    for label, text in (("", paper.abstract), ("Summary: ", paper.summary)):
+        if text:
+            _indented(_safe(label + text), 0)
+            _line()
+    for name, value in _facts(paper).items():
+        _line(Text(f"{name:>12}  ", "dim") + _safe(value))
+    for saved, position in found.places:
+        _line(
+            Text("        page  ", "dim") + _safe(f"{saved.name}, {saved.day_seen}, no. {position}")
+        )
+    for filed in found.records:
+        record = filed.record
+        said = f"{record.source} {record.key}, seen {filed.first_seen[:10]}"
+        _line(Text("      record  ", "dim") + _safe(said))
+
+
+def _facts(paper: Paper) -> dict[str, str]:
+    facts = {
+        "id": format_paper_id(paper.id),
+        "year": str(paper.year or ""),
+        "announced": paper.announced or "",
+        "submitted": paper.submitted or "",
+        "updated": paper.updated or "",
+        "published": paper.published or "",
+        "venue": paper.venue,
+        "categories": " ".join(paper.categories),
+        "keywords": ", ".join(paper.keywords),
+        "comment": paper.comment,
+        "ids": " ".join(map(str, paper.external_ids)),
+        "links": " ".join(url for _, url in paper.links),
+        "withdrawn": "yes" if paper.withdrawn else "",
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: str = "") -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers.split() else "left")
+    for row in rows:
+        table.add_row(*(Text(_safe(cell)) for cell in row))
+    _console.print(table)
+
+
+def rejects(total: int, found: Sequence[Reject]) -> None:
+    """Print what was set aside."""
+    if not found:
+        _line("Nothing was set aside.")
+        return
+    rows = [(f"{r.source}:{r.place}", r.reason, r.excerpt[:60]) for r in found]
+    _table(("where", "reason", "begins with"), rows)
+    _line(
+        f"\n{total:,} set aside"
+        + (f", the newest {len(found):,} shown" if total > len(found) else "")
+    )
+
+
+def report(found: Report) -> None:
+    """Print what a check found."""
+    _line(f"{found.papers:,} papers, {found.records:,} source records, change {found.sequence:,}")
+    for name, value in found.held.items():
+        _line(Text(f"{name:>9}  ", "dim") + f"{value}")
+    for problem in found.problems:
+        _line(Text(f"wrong: {problem}", style="bold red"))
+    if not found.problems:
+        _line("record and index agree")
+
+
+def settings(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Print the settings."""
+    _table(("setting", "value", "from", "what it is"), rows)
+
+
+def figures(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print judgements of search, one line a set."""
+    shown = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
+    _table(list(rows[0]), shown, " ".join(rows[0]))
+
+
+def budgets(found: Mapping[str, Any]) -> None:
+    """Print what `bench` measured against the budgets."""
+    _line(f"{found['papers']:,} papers, {found['text']}\n")
+    rows = [
+        (
+            r["what"],
+            r["measured"],
+            r["budget"],
+            "" if r["ok"] is None else "ok" if r["ok"] else "MISSED",
+        )
+        for r in found["rows"]
+    ]
+    _table(("what", "measured", "budget", ""), rows, "measured budget")

@@ -1,0 +1,302 @@
+"""A query's walk: index candidates and vector candidates, fused, read once, with reasons."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from broadsheet.errors import QueryError
+from broadsheet.papers.types import Paper
+from broadsheet.search.embedding import Embedder
+from broadsheet.search.highlight import Marked, mark
+from broadsheet.search.index import Facets, Index
+from broadsheet.search.query import And, Like, Node, Not, Or, Phrase, Query, Word
+from broadsheet.search.ranking import (
+    SHARE_SIMILAR,
+    Ranked,
+    Reason,
+    fuse,
+    reasons,
+    words_share,
+)
+from broadsheet.search.text_index import STOP_WORDS, bare_words, stems
+
+Mode = Literal["hybrid", "text", "vector"]
+MODES: tuple[Mode, ...] = ("hybrid", "text", "vector")
+
+FUSED = 400
+"""So many papers found by words are fused with the nearest; further ones follow by words alone."""
+NEAREST = 200
+"""So many papers near in meaning join those found by words."""
+MAX_LIMIT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One paper of a page of results: why it is there, and what to mark in it."""
+
+    paper: Paper
+    score: float
+    reasons: tuple[Reason, ...]
+    title: Marked
+    abstract: Marked
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A slice of the hits: `total` of all, `next` is the opaque cursor of the next slice."""
+
+    query: str
+    mode: Mode
+    total: int
+    took_ms: float
+    hits: tuple[Hit, ...] = ()
+    facets: Facets = field(default_factory=dict)
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a query comes down to: words that rank, a point in meaning, the rest conditions."""
+
+    query: Query
+    words: tuple[str, ...]
+    vector: NDArray[np.float32] | None
+    share: float
+    without: frozenset[int] = frozenset()
+
+
+class Engine:
+    """Searches an index; `fetch` reads papers from the record by id, in order."""
+
+    def __init__(
+        self,
+        index: Index,
+        embedder: Embedder,
+        fetch: Callable[[Sequence[int]], list[Paper]],
+        resolve: Callable[[str], int],
+    ) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._fetch = fetch
+        self._resolve = resolve
+        self._counted = lru_cache(maxsize=256)(self._count_at)
+
+    def search(
+        self,
+        query: Query,
+        *,
+        mode: Mode = "hybrid",
+        limit: int = 20,
+        cursor: str | None = None,
+        with_facets: bool = True,
+    ) -> Page:
+        """Return a page of hits for `query`.
+
+        Raises QueryError for a cursor of another query and PaperNotFound for an unknown `like:`.
+        """
+        began = time.perf_counter()
+        limit = max(1, min(limit, MAX_LIMIT))
+        offset = _read_cursor(cursor, query, mode) if cursor else 0
+        wish = self._wish(query, mode)
+        ranked, extra = self._rank(wish, mode, offset + limit + 1)
+        total, facets = self._count(wish, mode)
+        total = max(total + extra, min(len(ranked), offset + limit + 1))
+        here = ranked[offset : offset + limit]
+        has_more = len(ranked) > offset + limit
+        return Page(
+            query=str(query),
+            mode=mode,
+            total=total,
+            hits=self._hits(wish, here),
+            facets=facets if with_facets else {},
+            next=_write_cursor(offset + limit, query, mode) if has_more else None,
+            took_ms=round((time.perf_counter() - began) * 1000, 2),
+        )
+
+    def rank(self, query: Query, *, mode: Mode = "hybrid", depth: int = 1000) -> list[Ranked]:
+        """Return the first `depth` candidates of `search`, in its order, without reading papers."""
+        return self._rank(self._wish(query, mode), mode, depth)[0][:depth]
+
+    def rank_among(
+        self, query: Query, papers: Sequence[int], *, mode: Mode = "hybrid"
+    ) -> list[Ranked]:
+        """Return `papers` in the order that `search` would give them, all of them ranked."""
+        wish = self._wish(query, mode)
+        text = self._index.text_scores(wish.words, query, papers) if mode != "vector" else {}
+        return fuse(text, self._meanings(wish, papers), _share(wish, mode))
+
+    def similar(self, paper: Paper, *, limit: int = 10, mode: Mode = "hybrid") -> list[Hit]:
+        """Return the papers most like `paper`, itself left out."""
+        wish = self._like(Query(None), paper, frozenset({paper.id}))
+        ranked, _ = self._rank(wish, mode, limit)
+        return list(self._hits(wish, ranked[:limit]))
+
+    # ------------------------------------------------------------------ the wish
+
+    def _wish(self, query: Query, mode: Mode) -> _Wish:
+        if likes := _likes(query):
+            papers = self._fetch([self._resolve(ident) for ident in likes])
+            return self._like(query, papers[0], frozenset(p.id for p in papers))
+        words = tuple(bare_words(query))
+        vector = None
+        if mode != "text" and (meant := " ".join(query.words)):
+            vector = self._embedder.embed([meant])[0]
+        return _Wish(query, words, vector, words_share(len(query.words)))
+
+    def _like(self, query: Query, paper: Paper, without: frozenset[int]) -> _Wish:
+        vector = self._index.paper_vector(paper.id)
+        if vector is None:
+            vector = self._embedder.embed([paper.text])[0]
+        words = (*bare_words(query), *paper.text.split())
+        return _Wish(query, words, vector, SHARE_SIMILAR, without)
+
+    # ------------------------------------------------------------------ the order
+
+    def _rank(self, wish: _Wish, mode: Mode, depth: int) -> tuple[list[Ranked], int]:
+        """Return the candidates in order, and how many of them do not match in words."""
+        if wish.query.sort == "date" or not (wish.words or wish.query.words):
+            papers = self._index.newest(wish.words, wish.query, depth)
+            return [Ranked(p, 0.0, None, None) for p in papers], 0
+        if mode == "vector":
+            return self._rank_by_meaning(wish, depth), 0
+        found = dict(self._index.text(wish.words, wish.query, max(depth, FUSED)))
+        first, rest = dict(list(found.items())[:FUSED]), list(found.items())[FUSED:]
+        near = self._nearest(wish, NEAREST)
+        beyond = [p for p in near if p not in first]
+        late = self._index.text_scores(wish.words, wish.query, beyond)
+        meanings = self._meanings(wish, list(first)) | near
+        ranked = fuse({**first, **late}, meanings, _share(wish, mode))
+        top = max(found.values(), default=0.0) or 1.0
+        ranked += [Ranked(p, 0.0, s / top, None) for p, s in rest if p not in late]
+        kept = [r for r in ranked if r.paper not in wish.without]
+        return kept, sum(r.words is None for r in kept)
+
+    def _rank_by_meaning(self, wish: _Wish, depth: int) -> list[Ranked]:
+        near = self._nearest(wish, depth + len(wish.without))
+        return [Ranked(p, c, None, c) for p, c in near.items() if p not in wish.without]
+
+    def _nearest(self, wish: _Wish, k: int) -> dict[int, float]:
+        if wish.vector is None:
+            return {}
+        return dict(self._index.vector(wish.vector, wish.query, k))
+
+    def _meanings(self, wish: _Wish, papers: Sequence[int]) -> dict[int, float]:
+        if wish.vector is None:
+            return {}
+        return dict(zip(papers, self._index.cosines(wish.vector, papers), strict=True))
+
+    # ------------------------------------------------------------------ counts
+
+    def _count(self, wish: _Wish, mode: Mode) -> tuple[int, Facets]:
+        words = () if mode == "vector" else wish.words
+        total, facets = self._counted(words, wish.query, self._index.sequence)
+        return total - sum(1 for _ in wish.without if total), facets
+
+    def _count_at(self, words: tuple[str, ...], query: Query, _sequence: int) -> tuple[int, Facets]:
+        return self._index.count(words, query), self._index.facets(words, query)
+
+    # ------------------------------------------------------------------ hits
+
+    def _hits(self, wish: _Wish, ranked: Sequence[Ranked]) -> tuple[Hit, ...]:
+        wanted = _wanted_stems(wish)
+        by_id: dict[int, Paper] = {p.id: p for p in self._fetch([r.paper for r in ranked])}
+        return tuple(_hit(by_id[r.paper], r, wanted, wish) for r in ranked if r.paper in by_id)
+
+
+def _share(wish: _Wish, mode: Mode) -> float:
+    if mode == "vector":
+        return 0.0
+    return 1.0 if mode == "text" or wish.vector is None else wish.share
+
+
+def _wanted_stems(wish: _Wish) -> dict[str, str]:
+    """Return the stems to mark, each with the word of the query that it comes from."""
+    words = wish.words if _likes(wish.query) or not wish.query.words else _read_words(wish.query)
+    found: dict[str, str] = {}
+    for word in words:
+        for stem in stems(word):
+            if stem not in STOP_WORDS and (len(stem) > 1 or len(words) == 1):
+                found.setdefault(stem, word.strip('.,;:()[]"'))
+    return found
+
+
+def _read_words(query: Query) -> list[str]:
+    """Return all words of a query that stand in titles and abstracts, one by one."""
+    found: list[str] = []
+    nodes: list[Node | None] = [query.root]
+    while nodes:
+        match nodes.pop(0):
+            case And(below) | Or(below):
+                nodes = [*below, *nodes]
+            case Word(text, field) | Phrase(text, field) if field in {None, "title", "abstract"}:
+                found += text.split()
+    return found
+
+
+def _hit(paper: Paper, ranked: Ranked, wanted: dict[str, str], wish: _Wish) -> Hit:
+    title = mark(paper.title, wanted, stems)
+    abstract = mark(paper.abstract or paper.summary, wanted, stems)
+    named = [[wanted[s] for s in marked.words] for marked in (title, abstract)]
+    in_title, in_abstract = (list(dict.fromkeys(words)) for words in named)
+    why = reasons(ranked, in_title, in_abstract, wish.share)
+    return Hit(paper, round(ranked.score, 4), why, title, abstract)
+
+
+def _likes(query: Query) -> list[str]:
+    """Return the papers that hits should be like; raises QueryError where `like:` cannot stand."""
+    top = query.root.nodes if isinstance(query.root, And) else (query.root,)
+    likes = [n.paper_id for n in top if isinstance(n, Like)]
+    if len(likes) > 1 or any(_hides_like(n) for n in top if not isinstance(n, Like)):
+        raise QueryError(
+            "like: stands once, outside of OR, - and parentheses",
+            query=query.text,
+            position=max(query.text.lower().rfind("like:"), 0),
+            hint="search with one like: and narrow it with other fields",
+        )
+    return likes
+
+
+def _hides_like(node: Node | None) -> bool:
+    match node:
+        case And(nodes) | Or(nodes):
+            return any(map(_hides_like, nodes))
+        case Not(inner):
+            return _hides_like(inner)
+    return isinstance(node, Like)
+
+
+def _signature(query: Query, mode: Mode) -> str:
+    return blake2b(f"{mode}\n{query}".encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+
+def _write_cursor(offset: int, query: Query, mode: Mode) -> str:
+    facts = orjson.dumps([offset, _signature(query, mode)])
+    return base64.urlsafe_b64encode(facts).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, query: Query, mode: Mode) -> int:
+    """Return the offset in a cursor that `_write_cursor` made for this query and mode."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        offset, signature = orjson.loads(base64.urlsafe_b64decode(padded))
+        if signature == _signature(query, mode) and isinstance(offset, int) and offset >= 0:
+            return offset
+    except (ValueError, binascii.Error, TypeError):
+        pass
+    raise QueryError(
+        "this cursor belongs to another search",
+        query=query.text,
+        position=0,
+        hint="leave the cursor out to begin with the first page",
+    )

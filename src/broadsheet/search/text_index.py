@@ -1,0 +1,443 @@
+"""The full-text index (tantivy): what is indexed how, and queries in its terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tantivy
+from numpy.typing import NDArray
+from tantivy import Occur, Query as Compiled
+
+from broadsheet.errors import SearchIndexError
+from broadsheet.papers.identity import parse_external_id, parse_paper_id
+from broadsheet.papers.types import Paper
+from broadsheet.search import manifest
+from broadsheet.search.query import (
+    And,
+    Category,
+    DateRange,
+    Exact,
+    Flag,
+    Like,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Query,
+    Word,
+)
+
+FORMAT = f"1, tantivy {version('tantivy')}"
+
+# Weights of the two text fields; the title says in ten words what the abstract says in 150.
+TITLE_WEIGHT = 2.0
+MAX_TERMS = 64
+"""A pasted abstract is searched by so many of its rarest words: more cost time, not find more."""
+
+FACETS = {"source": 50, "year": 200, "category": 300, "venue": 200}
+"""The countable properties, and how many values of each are counted at most."""
+
+STOP_WORDS = frozenset(
+    "a an and are as at be but by for from had has have if in into is it its no not of on or our "
+    "such that the their then there these they this to was we were which will with".split()
+)
+
+_HEAP = 128_000_000
+
+
+def _analyzer(*, stem: bool) -> tantivy.TextAnalyzer:
+    builder = (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(80))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+    )
+    return (builder.filter(tantivy.Filter.stemmer("english")) if stem else builder).build()
+
+
+_WORDS = _analyzer(stem=True)
+_NAMES = _analyzer(stem=False)
+
+
+@lru_cache(maxsize=200_000)
+def stems(text: str) -> tuple[str, ...]:
+    """Return the terms under which the words of a short text stand in title and abstract."""
+    return tuple(_WORDS.analyze(text))
+
+
+@lru_cache(maxsize=10_000)
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(_NAMES.analyze(text))
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("id", indexed=True, fast=True)
+    for name in ("title", "abstract"):
+        builder.add_text_field(name, tokenizer_name="words")
+    for name in ("author", "venue_words"):
+        builder.add_text_field(name, tokenizer_name="names")
+    for name in ("source", "category", "venue"):
+        builder.add_text_field(name, tokenizer_name="raw", fast=True, index_option="basic")
+    for name in ("ids", "flags", "category_key"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in ("year", "first_day", "last_day"):
+        builder.add_integer_field(name, indexed=True, fast=True)
+    return builder.build()
+
+
+SCHEMA = _schema()
+
+
+def _days(day: str) -> tuple[int, int]:
+    """Return the first and last day that a whole or shortened ISO day can mean, as 20260317."""
+    digits = day.replace("-", "")
+    return int(digits.ljust(8, "0")), int(digits.ljust(8, "9"))
+
+
+def _flags(paper: Paper) -> Iterator[str]:
+    if paper.withdrawn:
+        yield "is:withdrawn"
+    if paper.abstract:
+        yield "has:abstract"
+    for namespace in {i.namespace for i in paper.external_ids}:
+        yield f"has:{namespace}"
+
+
+def document(paper: Paper) -> tantivy.Document:
+    """Return what is indexed of a paper."""
+    made = tantivy.Document()
+    made.add_integer("id", paper.id)
+    made.add_text("title", paper.title)
+    if text := paper.abstract or paper.summary:
+        made.add_text("abstract", text)
+    for author in paper.authors:
+        made.add_text("author", author)
+    if paper.venue:
+        made.add_text("venue_words", paper.venue)
+        made.add_text("venue", paper.venue[:200])
+    for field, values in (
+        ("source", paper.sources),
+        ("category", paper.categories),
+        ("category_key", map(str.lower, paper.categories)),
+        ("ids", map(str, paper.external_ids)),
+        ("flags", _flags(paper)),
+    ):
+        for value in values:
+            made.add_text(field, value)
+    day = paper.day or (str(paper.year) if paper.year else None)
+    if day:
+        first, last = _days(day)
+        made.add_integer("first_day", first)
+        made.add_integer("last_day", last)
+        made.add_integer("year", paper.year or int(day[:4]))
+    return made
+
+
+class TextIndex:
+    """The index in the folder `path`; readers in other processes follow what one writes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the index at `path`, or make an empty one.
+
+        Raises SearchIndexError if it is damaged.
+        """
+        self.path = path
+        self._manifest = path.parent / "text.json"
+        self._stamp = (-1, -1)
+        self._writer: tantivy.IndexWriter | None = None
+        path.mkdir(parents=True, exist_ok=True)
+        self._index = self._open()
+
+    def _open(self) -> tantivy.Index:
+        try:
+            index = tantivy.Index(SCHEMA, str(self.path), reuse=True)
+        except (ValueError, OSError) as error:
+            raise SearchIndexError(
+                f"the text index in {self.path} is damaged or of another version "
+                f"({error}): run `broadsheet rebuild`"
+            ) from error
+        index.register_tokenizer("words", _WORDS)
+        index.register_tokenizer("names", _NAMES)
+        return index
+
+    @property
+    def sequence(self) -> int:
+        """Up to where in the change log the index holds everything."""
+        facts = manifest.read(self._manifest)
+        return int(facts["sequence"]) if facts else 0
+
+    def _searcher(self) -> tantivy.Searcher:
+        stamp = manifest.stamp(self._manifest)
+        if stamp != self._stamp:
+            self._index.reload()
+            self._stamp = stamp
+        return self._index.searcher()
+
+    # ------------------------------------------------------------------ writing
+
+    def apply(self, puts: Sequence[Paper], drops: Iterable[int], *, is_new: bool) -> None:
+        """Take papers in, in place of what stands under their ids; `commit` makes it last.
+
+        `is_new` promises that none of `puts` stands in the index yet, which saves looking.
+        """
+        writer = self._writer = self._writer or self._open_writer()
+        for paper_id in drops:
+            writer.delete_documents_by_term("id", paper_id)
+        for paper in puts:
+            if not is_new:
+                writer.delete_documents_by_term("id", paper.id)
+            writer.add_document(document(paper))
+
+    def _open_writer(self) -> tantivy.IndexWriter:
+        try:
+            return self._index.writer(_HEAP, 1)
+        except ValueError as error:
+            raise SearchIndexError(f"the text index in {self.path} is in use: {error}") from error
+
+    def commit(self, sequence: int) -> None:
+        """Keep what was applied; afterwards everything up to `sequence` is held.
+
+        The index is kept before the manifest says so: a crash between the two repeats work.
+        """
+        if self._writer is not None:
+            self._writer.commit()
+        manifest.write(self._manifest, {"sequence": sequence})
+
+    def release(self) -> None:
+        """Give the writing lock back, when the merging of segments is done."""
+        if self._writer is not None:
+            self._writer.wait_merging_threads()
+            self._writer = None
+
+    # ------------------------------------------------------------------ reading
+
+    def top(self, query: Compiled, k: int) -> list[tuple[int, float]]:
+        """Return the `k` papers that score highest, with their BM25 scores, best first."""
+        searcher = self._searcher()
+        hits = searcher.search(query, limit=max(k, 1), count=False).hits
+        return _scored(searcher, hits)
+
+    def newest(self, query: Compiled, k: int) -> list[int]:
+        """Return the `k` matching papers with the newest days; papers without a day come last."""
+        searcher = self._searcher()
+        dated = searcher.search(query, limit=max(k, 1), count=False, order_by_field="last_day")
+        return [paper for paper, _ in _scored(searcher, dated.hits)]
+
+    def count(self, query: Compiled) -> int:
+        """Return how many papers match."""
+        # Every match has an id, and counting a column is faster than collecting hits.
+        return int(self._searcher().cardinality(query, "id"))
+
+    def matching(self, query: Compiled, limit: int | None = None) -> NDArray[np.int64]:
+        """Return the ids of the papers that match, ascending; all of them without a limit."""
+        searcher = self._searcher()
+        wanted = limit or max(searcher.num_docs, 1)
+        found = searcher.search(query, limit=wanted, count=False, order_by_field="id").hits
+        return np.sort(np.fromiter((h[0] for h in found), np.int64, len(found)))
+
+    def facets(self, query: Compiled) -> dict[str, list[tuple[str, int]]]:
+        """Return, for each of `FACETS`, the values among all matches with their counts."""
+        wanted = {name: {"terms": {"field": name, "size": size}} for name, size in FACETS.items()}
+        found = self._searcher().aggregate(query, wanted)
+        return {name: _buckets(found[name]) for name in FACETS}
+
+    @property
+    def papers(self) -> int:
+        """How many papers the index holds."""
+        return int(self._searcher().num_docs)
+
+    # ------------------------------------------------------------------ queries
+
+    def rarest(self, words: Iterable[str], limit: int = MAX_TERMS) -> list[str]:
+        """Return the distinct terms of `words` without stop words, at most the `limit` rarest."""
+        terms = dict.fromkeys(
+            t
+            for w in words
+            for t in (stems(w) if len(w) < 80 else ())
+            if t not in STOP_WORDS  # noqa: PLR2004
+        )
+        if not terms:
+            terms = dict.fromkeys(t for w in words for t in stems(w))
+        if len(terms) <= limit:
+            return list(terms)
+        searcher = self._searcher()
+        common = {
+            t: searcher.doc_freq("title", t) + searcher.doc_freq("abstract", t) for t in terms
+        }
+        kept = set(sorted(terms, key=lambda t: (common[t] or 1 << 60, t))[:limit])
+        return [t for t in terms if t in kept]
+
+    def compile_words(self, words: Iterable[str]) -> Compiled | None:
+        """Return the query that scores papers by any of `words`; None if there is no word."""
+        terms = self.rarest(words)
+        if not terms:
+            return None
+        return _any(q for t in terms for q in _in_text(t))
+
+    def compile(self, words: Sequence[str], query: Query) -> Compiled | None:
+        """Return the query for what matches in words: every condition, and any of `words`.
+
+        None if nothing is asked for, or if no paper can match because the words are none.
+        """
+        parts = [conditions(query), self.compile_words(words)]
+        kept = [p for p in parts if p is not None]
+        return _all(kept) if kept else None
+
+
+def conditions(query: Query) -> Compiled | None:
+    """Return the query for what every hit must fulfil, near in meaning or not; None without any."""
+    wanted = [n for n in _nodes(query.root) if not isinstance(n, Like) and not _is_bare(n)]
+    return _all([_compile(n) for n in wanted]) if wanted else None
+
+
+def _compile(node: Node) -> Compiled:
+    match node:
+        case And(nodes):
+            return _all([_compile(n) for n in nodes])
+        case Or(nodes):
+            return _any(_compile(n) for n in nodes)
+        case Not(inner):
+            return Compiled.boolean_query(
+                [(Occur.Must, everything()), (Occur.MustNot, _compile(inner))]
+            )
+        case Word(text, field) | Phrase(text, field):
+            return _text(text, field)
+    return Compiled.const_score_query(_filter(node), 0.0)
+
+
+def _is_bare(node: Node) -> bool:
+    return isinstance(node, Word) and node.field is None
+
+
+def _nodes(root: Node | None) -> tuple[Node, ...]:
+    if root is None:
+        return ()
+    return root.nodes if isinstance(root, And) else (root,)
+
+
+def bare_words(query: Query) -> list[str]:
+    """Return the words that rank but need not all be there: those side by side at the top."""
+    return [n.text for n in _nodes(query.root) if isinstance(n, Word) and n.field is None]
+
+
+def only(query: Compiled, papers: Sequence[int]) -> Compiled:
+    """Return `query` limited to `papers`, with the scores that it gives."""
+    among = Compiled.term_set_query(SCHEMA, "id", list(papers))
+    return _all([query, Compiled.const_score_query(among, 0.0)])
+
+
+def everything() -> Compiled:
+    """Return the query that every paper matches, with no score."""
+    return Compiled.const_score_query(Compiled.all_query(), 0.0)
+
+
+def _scored(searcher: tantivy.Searcher, hits: Sequence[Any]) -> list[tuple[int, float]]:
+    ids = searcher.fast_field_values("id", [address for _, address in hits])
+    return [(int(i or 0), score) for i, (score, _) in zip(ids, hits, strict=True)]
+
+
+def _buckets(found: Any) -> list[tuple[str, int]]:
+    buckets = [(b.get("key_as_string", b["key"]), b["doc_count"]) for b in found["buckets"]]
+    return [(str(int(k)) if isinstance(k, float) else str(k), n) for k, n in buckets]
+
+
+def _all(parts: Sequence[Compiled]) -> Compiled:
+    if len(parts) == 1:
+        return parts[0]
+    return Compiled.boolean_query([(Occur.Must, p) for p in parts]) if parts else everything()
+
+
+def _any(parts: Iterable[Compiled]) -> Compiled:
+    return Compiled.boolean_query([(Occur.Should, p) for p in parts])
+
+
+def _term(field: str, value: str | int) -> Compiled:
+    return Compiled.term_query(SCHEMA, field, value)
+
+
+def _in_text(term: str) -> tuple[Compiled, Compiled]:
+    title = Compiled.boost_query(_scoring("title", term), TITLE_WEIGHT)
+    return title, _scoring("abstract", term)
+
+
+def _scoring(field: str, term: str) -> Compiled:
+    return Compiled.term_query(SCHEMA, field, term, "freq")
+
+
+def _words(field: str, terms: Sequence[str]) -> Compiled:
+    """Return the query for `terms` one after the other in `field`."""
+    if not terms:
+        return Compiled.empty_query()
+    if len(terms) == 1:
+        return _scoring(field, terms[0])
+    return Compiled.phrase_query(SCHEMA, field, list(terms))
+
+
+def _text(text: str, field: str | None) -> Compiled:
+    match field:
+        case None:
+            title = Compiled.boost_query(_words("title", stems(text)), TITLE_WEIGHT)
+            return _any([title, _words("abstract", stems(text))])
+        case "author":
+            return _words("author", _names(text))
+        case "venue":
+            return _words("venue_words", _names(text))
+        case _:
+            return _words(field, stems(text))
+
+
+def _filter(node: Node) -> Compiled:
+    match node:
+        case Category() if node.is_prefix:
+            stem = node.stem.lower()
+            below = Compiled.regex_query(SCHEMA, "category_key", _escaped(stem) + r"\..+")
+            return _any([_term("category_key", stem), below])
+        case Category():
+            return _term("category_key", node.stem.lower())
+        case DateRange():
+            return _range(node)
+        case Exact("source", value):
+            return _term("source", value.lower())
+        case Exact(field, value):
+            return _identified(field, value)
+        case Flag():
+            return _term("flags", str(node))
+    raise AssertionError(node)  # pragma: no cover
+
+
+def _identified(field: str, value: str) -> Compiled:
+    own = parse_paper_id(value) if field == "id" else None
+    if own is not None:
+        return _term("id", own)
+    external = parse_external_id(value)
+    return _term("ids", str(external or f"{field}:{value.lower()}"))
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "\\" + c for c in text)
+
+
+def _range(node: DateRange) -> Compiled:
+    """Return the query for papers whose day, or the month or year known of it, meets the range."""
+    first = int(node.start.strftime("%Y%m%d")) if node.start else None
+    last = int(node.end.strftime("%Y%m%d")) if node.end else None
+    if node.field == "year":
+        return _between("year", first and first // 10000, last and last // 10000)
+    parts = []
+    if first is not None:
+        parts.append(_between("last_day", first, None))
+    if last is not None:
+        parts.append(_between("first_day", None, last))
+    return _all(parts)
+
+
+def _between(field: str, low: int | None, high: int | None) -> Compiled:
+    kind = tantivy.FieldType.Integer
+    lowest, highest = low if low is not None else 0, high if high is not None else 99_999_999
+    return Compiled.range_query(SCHEMA, field, kind, lowest, highest)

@@ -1,0 +1,249 @@
+"""The int8 vector matrix: one row a paper, scanned exactly, on disk as plain arrays.
+
+Rows are only ever appended. `papers` says whose row it is; a later row of the same paper stands
+for it, a row under the negative id takes the paper out. The manifest says how many rows count
+and up to which sequence of the change log they hold, so what a crash left behind them is cut
+off. A reading process maps the files and follows the manifest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import simsimd
+from numpy.typing import NDArray
+
+from broadsheet.errors import SearchIndexError
+from broadsheet.search import manifest
+
+_BLOCK = 64
+
+
+class _View(NamedTuple):
+    """The matrix as of one manifest; `rows[i]` is the live row of paper `ids[i]` (ascending)."""
+
+    matrix: NDArray[np.int8]
+    scales: NDArray[np.float32]
+    papers: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    is_live: NDArray[np.bool_]
+    sequence: int
+
+
+def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return int8 rows and the float32 scale of each: `row * scale` is the vector again."""
+    scales = np.abs(vectors).max(axis=1, initial=0).astype(np.float32) / np.float32(127)
+    safe = np.where(scales > 0, scales, 1)
+    return np.rint(vectors / safe[:, None]).astype(np.int8), scales
+
+
+def best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """Return the positions of the `k` highest scores, highest first, ties by position.
+
+    The best k lie in the k blocks with the highest maxima, so only those are sorted.
+    """
+    k = min(k, len(scores))
+    whole = len(scores) // _BLOCK * _BLOCK
+    if k * _BLOCK * 4 < whole:
+        peaks = scores[:whole].reshape(-1, _BLOCK).max(axis=1)
+        blocks = np.argpartition(peaks, len(peaks) - k)[-k:]
+        rest = np.arange(whole, len(scores))
+        inside = (blocks[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
+        candidates = np.concatenate([inside, rest])
+    else:
+        candidates = np.arange(len(scores))
+    order = np.lexsort((candidates, -scores[candidates]))
+    return candidates[order[:k]]
+
+
+class VectorMatrix:
+    """The vectors of a collection in the folder `path`; reads follow what another process writes.
+
+    `scan` and `cosines` may run in many threads; one process at a time may `append`.
+    """
+
+    def __init__(self, path: Path, dim: int) -> None:
+        """Open the matrix at `path` for vectors of `dim` numbers.
+
+        Raises SearchIndexError if the files are damaged.
+        """
+        self.path = path
+        self.dim = dim
+        self._lock = threading.Lock()
+        self._manifest = path / "manifest.json"
+        self._stamp = (-1, -1)
+        self._view = self._empty()
+        path.mkdir(parents=True, exist_ok=True)
+        self._follow()
+
+    def _empty(self) -> _View:
+        ids = np.empty(0, np.int64)
+        scales = np.empty(0, np.float32)
+        return _View(np.empty((0, self.dim), np.int8), scales, ids, ids, ids, np.empty(0, bool), 0)
+
+    @property
+    def sequence(self) -> int:
+        """Up to where in the change log the matrix holds everything."""
+        return self._follow().sequence
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The papers that have a vector, ascending."""
+        return self._follow().ids
+
+    def _files(self) -> tuple[Path, Path, Path]:
+        return self.path / "vectors.i8", self.path / "scales.f32", self.path / "papers.i64"
+
+    def _follow(self) -> _View:
+        """Return the current view, mapped anew if the manifest was replaced."""
+        stamp = manifest.stamp(self._manifest)
+        if stamp != self._stamp:
+            with self._lock:
+                if stamp != self._stamp:
+                    self._view = self._map()
+                    self._stamp = stamp
+        return self._view
+
+    def _map(self) -> _View:
+        facts = manifest.read(self._manifest)
+        if facts is None:
+            return self._empty()
+        rows = facts["rows"]
+        if rows == 0:
+            return self._empty()._replace(sequence=facts["sequence"])
+        try:
+            arrays = self._arrays(rows)
+        except (OSError, ValueError) as error:
+            raise SearchIndexError(
+                f"the vectors in {self.path} are damaged: run `broadsheet rebuild`"
+            ) from error
+        return _view(*arrays, sequence=facts["sequence"])
+
+    def _arrays(self, rows: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int64]]:
+        vectors, scales, papers = self._files()
+        return (
+            np.memmap(vectors, np.int8, "r", shape=(rows, self.dim)),
+            np.fromfile(scales, np.float32, rows).reshape(rows),
+            np.fromfile(papers, np.int64, rows).reshape(rows),
+        )
+
+    def append(
+        self,
+        puts: Sequence[int],
+        vectors: NDArray[np.float32],
+        drops: Sequence[int],
+        sequence: int,
+    ) -> None:
+        """Add the vectors of `puts` and take out `drops`; afterwards `sequence` is held.
+
+        Appending again what is there already changes no answer.
+        """
+        facts = manifest.read(self._manifest) or {"rows": 0}
+        gone = np.intersect1d(np.asarray(drops, np.int64), self.ids).tolist()
+        matrix, scales = quantise(vectors)
+        blocks = (
+            np.concatenate([matrix, np.zeros((len(gone), self.dim), np.int8)]),
+            np.concatenate([scales, np.zeros(len(gone), np.float32)]),
+            np.array([*puts, *(-g for g in gone)], np.int64),
+        )
+        self._extend(facts["rows"], blocks)
+        rows = facts["rows"] + len(blocks[2])
+        manifest.write(self._manifest, {"rows": rows, "dim": self.dim, "sequence": sequence})
+
+    def _extend(self, rows: int, blocks: Sequence[NDArray[np.generic]]) -> None:
+        for path, block, width in zip(self._files(), blocks, (self.dim, 4, 8), strict=True):
+            path.touch()
+            with path.open("r+b") as file:
+                file.truncate(rows * width)
+                file.seek(rows * width)
+                file.write(np.ascontiguousarray(block).tobytes())
+            manifest.flush(path)
+
+    def scan(
+        self, query: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[tuple[int, float]]:
+        """Return the `k` papers nearest to `query` (of length 1) with their cosines, best first.
+
+        With `allowed` (paper ids, ascending) only these are ranked. The scan is exact over int8
+        rows and an int8 query; the best are scored again with the query in float.
+        """
+        view = self._follow()
+        if not len(view.ids) or not query.any():
+            return []
+        if allowed is not None:
+            rows = _rows_of(view, allowed)
+            scores = _cosines(view, rows, query)
+            top = best(scores, k)
+            return list(zip(view.papers[rows[top]].tolist(), scores[top].tolist(), strict=True))
+        wide = best(self._rough(view, query), max(k, 50) + 14)
+        scores = _cosines(view, wide, query)
+        order = np.lexsort((view.papers[wide], -scores))[:k]
+        return list(zip(view.papers[wide[order]].tolist(), scores[order].tolist(), strict=True))
+
+    def _rough(self, view: _View, query: NDArray[np.float32]) -> NDArray[np.float32]:
+        row, _ = quantise(query[None, :])
+        dots = np.asarray(simsimd.cdist(row, view.matrix, metric="dot"), np.float32).ravel()
+        dots *= view.scales
+        if len(view.ids) < len(dots):
+            dots[~view.is_live] = -np.inf
+        return dots
+
+    def cosines(self, query: NDArray[np.float32], papers: Sequence[int]) -> NDArray[np.float32]:
+        """Return how near each of `papers` is to `query` (-1 to 1); 0 for one without a vector."""
+        view = self._follow()
+        wanted = np.asarray(papers, np.int64)
+        result = np.zeros(len(wanted), np.float32)
+        if not len(view.ids):
+            return result
+        at = np.searchsorted(view.ids, wanted).clip(max=len(view.ids) - 1)
+        known = view.ids[at] == wanted
+        result[known] = _cosines(view, view.rows[at[known]], query)
+        return result
+
+    def vector(self, paper: int) -> NDArray[np.float32] | None:
+        """Return the vector of one paper at length 1, or None if it has none."""
+        view = self._follow()
+        rows = _rows_of(view, np.array([paper], np.int64))
+        if not len(rows):
+            return None
+        vector = view.matrix[rows[0]].astype(np.float32)
+        length = float(np.linalg.norm(vector))
+        return vector / np.float32(length) if length else None
+
+
+def _view(
+    matrix: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    papers: NDArray[np.int64],
+    *,
+    sequence: int,
+) -> _View:
+    """Return the view in which the last row of each paper stands for it."""
+    owners = np.abs(papers)
+    order = np.argsort(owners, kind="stable")
+    is_last = np.append(owners[order][1:] != owners[order][:-1], True)  # noqa: FBT003
+    rows = order[is_last]
+    rows = rows[papers[rows] > 0]
+    is_live = np.zeros(len(papers), bool)
+    is_live[rows] = True
+    return _View(matrix, scales, papers, papers[rows], rows, is_live, sequence)
+
+
+def _rows_of(view: _View, papers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the live rows of those of `papers` that have one."""
+    if not len(view.ids):
+        return np.empty(0, np.int64)
+    at = np.searchsorted(view.ids, papers).clip(max=len(view.ids) - 1)
+    rows: NDArray[np.int64] = view.rows[at[view.ids[at] == papers]]
+    return rows
+
+
+def _cosines(
+    view: _View, rows: NDArray[np.int64], query: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return (view.matrix[rows].astype(np.float32) @ query) * view.scales[rows]

@@ -1,0 +1,561 @@
+"""Files that people import: found, opened, decompressed, recognised from what they hold.
+
+A file's name decides nothing. JSON Lines of any length are read in constant memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import lzma
+import os
+import re
+import stat
+import sys
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Self
+
+import orjson
+import zstandard
+
+from broadsheet.errors import RecordError, SourceError, UnknownFormat
+from broadsheet.papers.types import Record
+from broadsheet.sources import jsonl, pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    from _typeshed import WriteableBuffer
+
+    from broadsheet.papers.types import SavedPage
+
+STDIN: Final = Path("-")
+MAX_LINE: Final = 8 * 1024 * 1024
+"""Bytes of one line; a longer one is no record."""
+MAX_WHOLE: Final = 64 * 1024 * 1024
+"""Bytes of a page or a JSON array, which are read whole."""
+
+_CHUNK = 256 * 1024
+_HEAD = 64 * 1024
+_LINES_TRIED = 50
+_BYTES_TRIED = 2 * MAX_LINE
+_READ = "Broadsheet reads saved Daily Papers pages (text or HTML) and JSON Lines"
+_BOM = b"\xef\xbb\xbf"
+_MAGIC: Final = (
+    (b"%PDF-", "a PDF document"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\x1f\x8b", "compressed twice"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"{\\rtf", "an RTF document"),
+    (b"\xff\xfe", "text in UTF-16, which can be saved again as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16, which can be saved again as UTF-8"),
+)
+
+
+# Which files.
+
+
+def expand(paths: Sequence[Path]) -> Iterator[Path]:
+    """Return the files that `paths` name, folders walked in sorted order; `-` stays as it is.
+
+    In folders, hidden files and links are passed over. Raises SourceError at once for a path
+    that does not exist, and on the way for a folder that cannot be listed.
+    """
+    for path in paths:
+        if path != STDIN and not path.exists():
+            raise SourceError(f"{path}: there is no such file or folder", source=shown(path))
+    return itertools.chain.from_iterable(map(_files_at, paths))
+
+
+def _files_at(path: Path) -> Iterator[Path]:
+    if path != STDIN and path.is_dir():
+        yield from _walk(path)
+    else:
+        yield path
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    for entry in entries:
+        if entry.name.startswith(".") or entry.is_symlink():
+            continue
+        if entry.is_dir():
+            yield from _walk(folder / entry.name)
+        elif entry.is_file():
+            yield folder / entry.name
+
+
+def shown(path: Path) -> str:
+    """Return the name of a file for people, whatever bytes it is made of."""
+    if path == STDIN:
+        return "standard input"
+    return os.fsencode(path.name or path).decode(errors="replace")
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    reason = error.strerror or str(error)
+    return SourceError(f"{shown(path)}: cannot be read: {reason}", source=shown(path))
+
+
+# Reading a file.
+
+
+class Reading:
+    """A file being read: iterating gives its records and record errors, in order, once.
+
+    `format` is `daily-papers-page`, `daily-papers-html`, `jsonl` or `kaggle-arxiv`; `page` is
+    set for the first two. `size` is the file's bytes on disk, None if it is no plain file.
+    """
+
+    def __init__(self, found: _Found, raw: _Counted, name: str, size: int | None) -> None:
+        self.name = name
+        self.format = found.format
+        self.page = found.page
+        self.size = size
+        self._items = iter(found.items)
+        self._raw = raw
+
+    @property
+    def done(self) -> int:
+        """How many bytes have been taken from the file so far, out of `size`."""
+        return self._raw.count
+
+    def __iter__(self) -> Iterator[Record | RecordError]:
+        return self._items
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        self._raw.close()
+
+
+class _Found(NamedTuple):
+    """What a file turned out to be."""
+
+    format: str
+    items: Iterable[Record | RecordError]
+    page: SavedPage | None = None
+
+
+def read(path: Path, *, year: int | None = None, stdin: BinaryIO | None = None) -> Reading:
+    """Return the file at `path`, opened and recognised; `-` reads `stdin`.
+
+    `year` is the year of a page whose date is printed without one. Raises UnknownFormat for a
+    file that is none of the known formats, and SourceError for one that cannot be read.
+    """
+    name = shown(path)
+    raw, size = _open(path, stdin)
+    try:
+        found = _recognise(_Decoded(raw), name, year)
+    except BaseException:
+        raw.close()
+        raise
+    return Reading(found, raw, name, size)
+
+
+def _open(path: Path, stdin: BinaryIO | None) -> tuple[_Counted, int | None]:
+    if path == STDIN:
+        return _Counted(stdin or sys.stdin.buffer, owned=False), None
+    try:
+        stream = path.open("rb")
+        about = os.fstat(stream.fileno())
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    size = about.st_size if stat.S_ISREG(about.st_mode) else None
+    return _Counted(stream, owned=True), size
+
+
+# Bytes: each stream wraps the one before it.
+
+
+class _Bytes(io.RawIOBase):
+    """A stream that only has to give some bytes when asked."""
+
+    def some(self, size: int) -> bytes:
+        """Return at least one and at most `size` bytes; none at the end."""
+        raise NotImplementedError
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self.some(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+class _Counted(_Bytes):
+    """The file itself, counting what is taken from it."""
+
+    def __init__(self, stream: BinaryIO, *, owned: bool) -> None:
+        self.count = 0
+        self._stream = stream
+        self._owned = owned
+        self._some: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
+
+    def some(self, size: int) -> bytes:
+        data = self._some(size) or b""
+        self.count += len(data)
+        return data
+
+    def close(self) -> None:
+        if self._owned:
+            self._stream.close()
+        super().close()
+
+
+class _Joined(_Bytes):
+    """Bytes that were read ahead, and the stream that they were read from."""
+
+    def __init__(self, head: bytes, rest: io.RawIOBase | io.BufferedReader) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def some(self, size: int) -> bytes:
+        if not self._head:
+            return self._rest.read(size) or b""
+        data, self._head = bytes(self._head[:size]), self._head[size:]
+        return data
+
+
+class _Zstandard:
+    """Decompression of one zstd frame after another.
+
+    The package's own readers either stop after a frame or say nothing when the last one is cut.
+    """
+
+    # What one piece of input can grow to is bounded by its size: a block is 4 bytes at least and
+    # becomes 128 KiB at most.
+    _PIECE = 1024
+
+    def __init__(self, raw: io.BufferedReader) -> None:
+        self._raw = raw
+        self._frame: Any = None
+        self._out = io.BytesIO()
+
+    def read1(self, size: int) -> bytes:
+        while not (data := self._out.read(size)):
+            piece = self._raw.read(self._PIECE)
+            if not piece:
+                if self._frame is not None:
+                    raise EOFError
+                return b""
+            self._out = io.BytesIO(b"".join(self._decompress(piece)))
+        return data
+
+    def _decompress(self, piece: bytes) -> Iterator[bytes]:
+        while piece:
+            if self._frame is None:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            yield self._frame.decompress(piece)
+            piece = b""
+            if self._frame.eof:
+                piece = self._frame.unused_data
+                self._frame = None
+
+
+class _Decoded(_Bytes):
+    """What the file holds, decompressed if its first bytes say so.
+
+    Where that fails the stream ends and `damage` says why, so that what came before is kept.
+    """
+
+    def __init__(self, raw: _Counted) -> None:
+        self.damage = ""
+        self.line_end = False
+        self._some = lambda _: b""
+        try:
+            start = _fill(raw, 6)
+        except OSError as error:
+            self.damage = f"cannot be read: {error.strerror or error}"
+            return
+        self._some = _decoder(start, io.BufferedReader(_Joined(start, raw), _CHUNK))
+
+    def some(self, size: int) -> bytes:
+        if self.damage:
+            return b""
+        try:
+            return self._some(size)
+        except EOFError:
+            self.damage = "the file ends in the middle of its compressed data"
+        except (zlib.error, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile) as error:
+            self.damage = f"the compressed data is damaged: {error}"
+        except OSError as error:
+            self.damage = f"cannot be read: {error.strerror or error}"
+        return b""
+
+
+def _decoder(start: bytes, raw: io.BufferedReader) -> Callable[[int], bytes]:
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=raw).read1
+    if start.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMAFile(raw).read1
+    # A frame, or one that is to be skipped and may come first.
+    if re.match(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", start):
+        return _Zstandard(raw).read1
+    return raw.read1
+
+
+def _fill(stream: io.RawIOBase | io.BufferedReader, size: int) -> bytes:
+    """Return the next `size` bytes of `stream`, fewer only at its end."""
+    parts: list[bytes] = []
+    while size and (part := stream.read(min(size, _CHUNK))):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+# What it is.
+
+
+def _recognise(decoded: _Decoded, name: str, year: int | None) -> _Found:
+    head = _fill(decoded, _HEAD)
+    if not head:
+        raise _nothing(decoded, name)
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            raise _unknown(name, what)
+    stream = io.BufferedReader(_Joined(head, decoded), _CHUNK)
+    start = head.removeprefix(_BOM).lstrip()
+    if start.startswith(b"<"):
+        return _html(stream, decoded, name, year)
+    if start.startswith(b"[") or re.match(rb"\{\s*\n", start):
+        return _spread_json(stream, decoded, name)
+    if not start.startswith(b"{") and pages.is_page(_decode(head)):
+        return _page(stream, decoded, name, year)
+    return _json_lines(stream, decoded, name)
+
+
+def _nothing(decoded: _Decoded, name: str) -> SourceError:
+    if decoded.damage:
+        return SourceError(f"{name}: {decoded.damage}", source=name)
+    return _unknown(name, "an empty file")
+
+
+def _unknown(name: str, what: str) -> UnknownFormat:
+    return UnknownFormat(f"{name}: {what}; {_READ}", source=name)
+
+
+def _decode(data: bytes) -> str:
+    return data.decode(errors="surrogateescape")
+
+
+def _whole(stream: io.BufferedReader, name: str, what: str) -> bytes:
+    data = _fill(stream, MAX_WHOLE + 1)
+    if len(data) > MAX_WHOLE:
+        raise _unknown(name, f"{what} of more than {MAX_WHOLE // 2**20} MB")
+    return data
+
+
+def _page(stream: io.BufferedReader, decoded: _Decoded, name: str, year: int | None) -> _Found:
+    parsed = pages.parse_text(_decode(_whole(stream, name, "a page")), name=name, year=year)
+    if parsed is None:
+        raise _unknown(name, "text without the header of a Daily Papers page")
+    return _found_page("daily-papers-page", parsed, decoded, name)
+
+
+def _html(stream: io.BufferedReader, decoded: _Decoded, name: str, year: int | None) -> _Found:
+    data = _whole(stream, name, "an HTML page")
+    parsed = pages.parse_html(data, name=name, year=year)
+    if parsed is None:
+        is_xml = data.lstrip().startswith(b"<?xml") and b"<html" not in data[:_HEAD].lower()
+        raise _unknown(name, "an XML document" if is_xml else "an HTML page without papers")
+    return _found_page("daily-papers-html", parsed, decoded, name)
+
+
+def _found_page(form: str, parsed: pages.ParsedPage, decoded: _Decoded, name: str) -> _Found:
+    items: list[Record | RecordError] = list(parsed.items)
+    if decoded.damage:
+        items.append(RecordError(decoded.damage, source=name, place=len(items) + 1))
+    return _Found(form, items, parsed.page)
+
+
+# JSON.
+
+
+class _Line(NamedTuple):
+    """A line of a file: its number from 1, its bytes, and how many they are.
+
+    Of a line over `MAX_LINE` only the first bytes are kept.
+    """
+
+    number: int
+    data: bytes
+    size: int
+
+
+def _spread_json(stream: io.BufferedReader, decoded: _Decoded, name: str) -> _Found:
+    """Return the records of a JSON array; a file that only starts like one is read by lines."""
+    data = _fill(stream, MAX_WHOLE + 1)
+    if len(data) <= MAX_WHOLE:
+        try:
+            value = orjson.loads(data.removeprefix(_BOM))
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return _array(value, name)
+    rest = io.BufferedReader(_Joined(data, stream), _CHUNK)
+    return _json_lines(rest, decoded, name)
+
+
+def _array(value: object, name: str) -> _Found:
+    if isinstance(value, dict):
+        hint = "one JSON object over many lines: put each on a line of its own (jq -c .)"
+        raise _unknown(name, hint)
+    items = value if isinstance(value, list) else []
+    first = next((item for item in items if isinstance(item, dict)), None)
+    if first is None:
+        raise _unknown(name, "a JSON array without objects")
+    found = (_from_value(item, name, place, None) for place, item in enumerate(items, 1))
+    return _Found(_json_form(first), found)
+
+
+def _json_form(first: dict[str, Any]) -> str:
+    return "kaggle-arxiv" if jsonl.is_kaggle(first) else "jsonl"
+
+
+def _json_lines(stream: io.BufferedReader, decoded: _Decoded, name: str) -> _Found:
+    lines = _lines(stream)
+    tried: list[_Line] = []
+    size = 0
+    for line in lines:
+        tried.append(line)
+        size += len(line.data)
+        first = _object_in(line)
+        if first:
+            return _Found(_json_form(first), _from_lines(tried, lines, decoded, name))
+        if len(tried) >= _LINES_TRIED or size > _BYTES_TRIED:
+            break
+    # A file of one broken record still is a file of records.
+    if tried and re.match(rb'\s*\{\s*"', tried[0].data.removeprefix(_BOM)):
+        return _Found("jsonl", _from_lines(tried, lines, decoded, name))
+    raise _unknown(name, _looks_like(b"".join(line.data for line in tried)[:_HEAD]))
+
+
+def _object_in(line: _Line) -> dict[str, Any] | None:
+    if line.size > MAX_LINE or not line.data.lstrip(_BOM + b" \t").startswith(b"{"):
+        return None
+    try:
+        value = orjson.loads(line.data.removeprefix(_BOM))
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _looks_like(data: bytes) -> str:
+    """Return what a file that is nothing known holds, in words."""
+    text = data.decode(errors="replace").strip("\ufeff \t\r\n\v\f")
+    if not text:
+        return "nothing but blank lines"
+    if text.startswith("["):
+        return (
+            f"a JSON array that is damaged or over {MAX_WHOLE // 2**20} MB (jq -c '.[]' splits it)"
+        )
+    strange = sum(not (c.isprintable() or c in "\t\r\n\f") or c == "\ufffd" for c in text[:4096])
+    if strange * 20 > len(text[:4096]):
+        return f"binary data that begins with {data[:16].hex(' ')}"
+    return f"text that begins with “{pages.excerpt(text.splitlines()[0])[:60]}”"
+
+
+def _lines(stream: io.BufferedReader) -> Iterator[_Line]:
+    for number in itertools.count(1):
+        data = stream.readline(MAX_LINE + 1)
+        if not data:
+            return
+        size = len(data)
+        if size > MAX_LINE and not data.endswith(b"\n"):
+            data = data[: 4 * pages.EXCERPT]
+            size += _skip_line(stream)
+        yield _Line(number, data, size)
+
+
+def _skip_line(stream: io.BufferedReader) -> int:
+    """Return how many bytes were left of a line, having read on to its end."""
+    size = 0
+    while piece := stream.readline(_CHUNK):
+        size += len(piece)
+        if piece.endswith(b"\n"):
+            break
+    return size
+
+
+def _from_lines(
+    tried: list[_Line], rest: Iterator[_Line], decoded: _Decoded, name: str
+) -> Iterator[Record | RecordError]:
+    number = 0
+    for line in itertools.chain(_drained(tried), rest):
+        number = line.number
+        data = line.data.removeprefix(_BOM) if number == 1 else line.data
+        # The line in which the data broke off is told of once, below.
+        if decoded.damage and not data.endswith(b"\n") and _object_in(line) is None:
+            break
+        if data.strip():
+            yield _from_line(line._replace(data=data), name)
+    if decoded.damage:
+        yield RecordError(decoded.damage, source=name, place=max(number, 1))
+
+
+def _drained(lines: list[_Line]) -> Iterator[_Line]:
+    """Return the items of `lines`, none of them held once it has been given."""
+    lines.reverse()
+    while lines:
+        yield lines.pop()
+
+
+def _from_line(line: _Line, name: str) -> Record | RecordError:
+    if line.size > MAX_LINE:
+        reason = f"a line of {line.size} bytes"
+        return _set_aside(reason, name, line.number, line.data)
+    try:
+        value = orjson.loads(line.data)
+    except orjson.JSONDecodeError as error:
+        return _set_aside(_why_not_json(line.data, error), name, line.number, line.data)
+    return _from_value(value, name, line.number, line.data)
+
+
+def _why_not_json(data: bytes, error: orjson.JSONDecodeError) -> str:
+    try:
+        data.decode()
+    except UnicodeDecodeError as wrong:
+        return f"not UTF-8: byte 0x{data[wrong.start]:02x} at column {wrong.start + 1}"
+    return f"not JSON: {error.msg} at column {error.colno}"
+
+
+def _from_value(value: object, name: str, place: int, data: bytes | None) -> Record | RecordError:
+    if isinstance(value, dict):
+        try:
+            return jsonl.to_record(value, name=name, line=place)
+        except RecordError as error:
+            reason = error.reason
+    else:
+        reason = f"not a JSON object but {jsonl.kind_of(value)}"
+    return _set_aside(reason, name, place, orjson.dumps(value) if data is None else data)
+
+
+def _set_aside(reason: str, name: str, place: int, data: bytes) -> RecordError:
+    text = data[: 4 * pages.EXCERPT].decode(errors="replace").strip()
+    return RecordError(reason, source=name, place=place, excerpt=pages.excerpt(text))
