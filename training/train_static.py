@@ -402,7 +402,7 @@ def loss_and_gradient(sums: Floats, dims: tuple[int, ...]) -> tuple[float, Float
 
 
 @numba.njit
-def move_rows(  # noqa: PLR0917 (numba takes no keywords)
+def move_rows(
     rows: Floats, moments: Floats, touched: Ints, gradient: Floats, rate: float, step: int
 ) -> None:
     """Take one Adam step on the touched rows; all other rows and their moments stay."""

@@ -52,7 +52,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _begin(
     home: Home = None,
-    version: Annotated[
+    _version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
@@ -136,7 +136,7 @@ def import_(
 def _import_one(library: Library, path: Path, year: int | None, bar: Any) -> Any:
     progress: Progress | None = None
     stdin = sys.stdin.buffer if str(path) == "-" else None
-    for progress in library.import_file(path, year=year, stdin=stdin):  # noqa: B007
+    for progress in library.import_file(path, year=year, stdin=stdin):
         bar.show(progress.name, progress.done, progress.size, progress.read)
     return progress.counts if progress else {}
 

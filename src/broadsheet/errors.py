@@ -104,7 +104,7 @@ class Status(NamedTuple):
     exit: int
 
 
-def status_of(error: BaseException) -> Status:
+def status_of(error: BaseException) -> Status:  # noqa: PLR0911 (a table, one line a row)
     """Return the HTTP status and the exit code (sysexits.h where one fits) of an error."""
     match error:
         case QueryError() | ConfigError():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,16 +203,18 @@ class Library:
 
         Yields after every batch. Raises StoreError if another process is writing.
         """
-        with self.writing():
+        with self.writing(), ThreadPoolExecutor(1, "broadsheet-index") as beside:
             run = self._begin(source, page)
             try:
-                waiting = 0
+                feeding, waiting = beside.submit(self._feed, self.index), 0
                 for batch in _batches(items, BATCH):
                     waiting += self._file_batch(run, batch, counts)
                     if waiting >= SYNC_EVERY:
-                        waiting = 0
-                        self.sync()
+                        # The index is fed beside the filing, one feeding at a time.
+                        feeding.result()
+                        feeding, waiting = beside.submit(self._feed, self.index), 0
                     yield
+                feeding.result()
                 self.sync()
             except BaseException as error:
                 self._finish(run, "failed", f"{type(error).__name__}: {error}")
@@ -259,7 +262,7 @@ class Library:
             self.index.unlock()
 
     def catch_up(self) -> bool:
-        """Feed the index what it lacks, unless another process is writing; return whether it is up."""
+        """Feed the index what it lacks, unless another writes; return whether it is up to date."""
         with self.database.read() as connection:
             last = store.last_sequence(connection)
         if self.index.sequence >= last:
@@ -277,14 +280,19 @@ class Library:
         self._replay(self.index)
 
     def _replay(self, target: EmbeddedIndex | Parts) -> None:
-        while True:
-            with self.database.read() as connection:
-                changes = store.changes_since(connection, target.sequence, SYNC_EVERY)
-                if not changes:
-                    return
-                puts, drops = _settled(changes)
-                papers = store.fetch(connection, puts)
-            target.apply(papers, drops, changes[-1].sequence)
+        while self._feed(target):
+            pass
+
+    def _feed(self, target: EmbeddedIndex | Parts) -> bool:
+        """Feed the next changes to an index; return whether there were any."""
+        with self.database.read() as connection:
+            changes = store.changes_since(connection, target.sequence, SYNC_EVERY)
+            if not changes:
+                return False
+            puts, drops = _settled(changes)
+            papers = store.fetch(connection, puts)
+        target.apply(papers, drops, changes[-1].sequence)
+        return True
 
     def rebuild(self) -> Iterator[tuple[int, int]]:
         """Build the index anew from the record beside the old one, then put it in its place.
@@ -323,7 +331,7 @@ class Library:
         self.index.close()
         self.database.close()
 
-    def __enter__(self) -> Library:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

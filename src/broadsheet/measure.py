@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +52,7 @@ def _existing(folder: Path, name: str) -> Path:
 
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:
-    opened = lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb")
-    with opened as lines:
+    with lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             try:
                 yield orjson.loads(line)
@@ -105,9 +103,11 @@ def judge(
     judged = {d for t in topics for d in t.judged}
     path = corpus or _existing(folder, "corpus.jsonl")
     documents = _documents(path, judged, only_with_text=corpus is not None)
-    with tempfile.TemporaryDirectory(prefix="broadsheet-eval-") as home:
-        with open_library(Path(home)) as library:
-            found = _judge(library, documents, topics, mode, progress, pool=pool)
+    with (
+        tempfile.TemporaryDirectory(prefix="broadsheet-eval-") as home,
+        open_library(Path(home)) as library,
+    ):
+        found = _judge(library, documents, topics, mode, progress, pool=pool)
     return {"set": folder.name, "mode": mode, **found}
 
 
@@ -127,7 +127,7 @@ def _judge(
     rows, times = [], []
     for number, topic in enumerate(topics, start=1):
         query = shelf.query(topic)
-        took, _ = _timed(lambda query=query: library.engine.search(query, mode=mode))
+        took = _milliseconds(library.engine.search, query, mode=mode)
         ranking = shelf.ranking(topic, query, mode, pool=pool)
         rows.append(_figures(ranking, topic.judged))
         times.append(took)
@@ -181,11 +181,10 @@ def _figures(ranking: Sequence[str], judged: measures.Judged) -> tuple[float, ..
     )
 
 
-def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the milliseconds that a call took, and its result."""
+def _milliseconds(call: Callable[..., object], *arguments: object, **named: object) -> float:
     began = time.perf_counter()
-    result = call()
-    return (time.perf_counter() - began) * 1000, result
+    call(*arguments, **named)
+    return (time.perf_counter() - began) * 1000
 
 
 def _percentile(values: Sequence[float], share: float) -> float:

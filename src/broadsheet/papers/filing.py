@@ -52,11 +52,11 @@ class Filed:
             self._evidence[key] = evidence(self.records[key])
         return self._evidence[key]
 
-    def put(self, record: Record) -> None:
-        """Take `record` in, in place of an older one under the same key."""
+    def put(self, record: Record, said: Evidence) -> None:
+        """Take `record` in, in place of an older one under the same key, with what it says."""
         key = (record.source, record.key)
         self.records[key] = record
-        self._evidence.pop(key, None)
+        self._evidence[key] = said
 
 
 @dataclass(slots=True)
@@ -119,21 +119,21 @@ class _Desk:
         old = self.known.by_record.get(key)
         if old is not None and self.known.filed[old].records.get(key) == record:
             return "unchanged"
-        matches = self._matches(record)
+        mine = evidence(record)
+        matches = self._matches(record, mine)
         if old is not None:
             matches = [old, *(m for m in matches if m != old)]
         if not matches:
-            self._write(self._open_paper(), record)
+            self._write(self._open_paper(), record, mine)
             return "new"
         home = self._join(matches)
-        self._write(home, record)
+        self._write(home, record, mine)
         return "updated" if old is not None else "merged"
 
-    def _matches(self, record: Record) -> list[PaperId]:
+    def _matches(self, record: Record, mine: Evidence) -> list[PaperId]:
         """Return the papers that `record` belongs to, oldest first: ids before evidence."""
         by_id = self.known.by_external_id
         found = sorted({by_id[i] for i in record.external_ids if i in by_id})
-        mine = evidence(record)
         by_evidence = [
             p
             for p in self.known.by_title.get(mine.key, ())
@@ -157,8 +157,8 @@ class _Desk:
     def _absorb(self, one: Filed, other: Filed) -> Filed:
         """Return the older of two papers holding the records of both."""
         home, gone = (one, other) if one.id < other.id else (other, one)
-        for record in gone.records.values():
-            self._write(home, record)
+        for key, record in gone.records.items():
+            self._write(home, record, gone.evidence_of(key))
         home.first_seen = min(home.first_seen, gone.first_seen)
         del self.known.filed[gone.id]
         self.touched.discard(gone.id)
@@ -182,15 +182,15 @@ class _Desk:
         self.known.filed[filed.id] = filed
         return filed
 
-    def _write(self, home: Filed, record: Record) -> None:
+    def _write(self, home: Filed, record: Record, said: Evidence) -> None:
         key = (record.source, record.key)
-        home.put(record)
+        home.put(record, said)
         self.touched.add(home.id)
         self.written[key] = home.id
         self.known.by_record[key] = home.id
         for external_id in record.external_ids:
             # An id that two papers claim stays with the first: one id leads to one paper.
             self.known.by_external_id.setdefault(external_id, home.id)
-        papers = self.known.by_title.setdefault(home.evidence_of(key).key, [])
+        papers = self.known.by_title.setdefault(said.key, [])
         if home.id not in papers:
             papers.append(home.id)

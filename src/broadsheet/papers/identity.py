@@ -118,18 +118,23 @@ class Evidence(NamedTuple):
     """What is known of one record for telling papers apart."""
 
     key: str
-    surnames: frozenset[str]
+    authors: tuple[str, ...]
     abstract: str
     year: int | None
     ids: frozenset[ExternalId]
     sketch: frozenset[int]
+
+    @property
+    def surnames(self) -> frozenset[str]:
+        """The folded surnames of the authors; few records are ever compared by them."""
+        return surnames(self.authors)
 
 
 def evidence(record: Record) -> Evidence:
     """Return what `record` says about which paper it is."""
     return Evidence(
         title_key(record.title),
-        surnames(record.authors),
+        record.authors,
         record.abstract,
         record.year,
         frozenset(record.external_ids),
@@ -184,9 +189,10 @@ def same_paper(one: Evidence, other: Evidence) -> bool:
     alike = shared is not None and shared >= SAME_ABSTRACT
     if ids_conflict(one.ids, other.ids, "acl") and not alike:
         return False
-    if not one.surnames or not other.surnames:
+    mine, theirs = one.surnames, other.surnames
+    if not mine or not theirs:
         return alike
-    if not one.surnames & other.surnames:
+    if not mine & theirs:
         return False
     return alike or len(one.key) >= GENERIC_TITLE or _close_years(one, other)
 

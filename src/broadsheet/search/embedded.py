@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -87,7 +88,9 @@ class EmbeddedIndex:
         self._embedder = embedder
         self._kind = {"format": FORMAT, "model": embedder.id}
         path.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(path / "writer.lock")
+        # The file keeps other processes out, the lock other threads.
+        self._lock = FileLock(path / "writer.lock", thread_local=False)
+        self._turn = threading.Lock()
         self._current = path / "current.json"
         self._stamp = (-1, -1)
         self._opened: Parts | None = None
@@ -128,9 +131,12 @@ class EmbeddedIndex:
 
     def try_lock(self, timeout: float = 0) -> bool:
         """Become the one process that writes; False if another is, `timeout` seconds long."""
+        if not self._turn.acquire(timeout=timeout):
+            return False
         try:
             self._lock.acquire(timeout=timeout)
         except Timeout:
+            self._turn.release()
             return False
         self._stamp = (-1, -1)
         return True
@@ -140,6 +146,7 @@ class EmbeddedIndex:
         if self._opened:
             self._opened.text.release()
         self._lock.release()
+        self._turn.release()
 
     def apply(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
         """Take `puts` in and `drops` out; `sequence` is then held. Repeating changes nothing."""
@@ -209,15 +216,11 @@ class EmbeddedIndex:
         """Return the `k` matches with the newest days."""
         return self._parts.text.newest(self._compiled(words, query), k) if self._parts else []
 
-    def count(self, words: Sequence[str], query: Query) -> int:
-        """Return how many papers match in words."""
-        return self._parts.text.count(self._compiled(words, query)) if self._parts else 0
-
-    def facets(self, words: Sequence[str], query: Query) -> Facets:
-        """Return the counts of the values among all papers that match in words."""
+    def count(self, words: Sequence[str], query: Query) -> tuple[int, Facets]:
+        """Return how many papers match in words, and the counts of the values among them."""
         if not self._parts or not self._parts.text.papers:
-            return {name: [] for name in FACETS}
-        return self._parts.text.facets(self._compiled(words, query))
+            return 0, {name: [] for name in FACETS}
+        return self._parts.text.count(self._compiled(words, query))
 
     def _compiled(self, words: Sequence[str], query: Query) -> Compiled:
         compiled = self._parts.text.compile(words, query) if self._parts else None

@@ -27,7 +27,7 @@ import numpy as np
 from broadsheet.errors import EmbeddingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -196,11 +196,8 @@ class StaticEmbedder:
     max_characters: int = MAX_CHARACTERS
 
     def __init__(self, ident: str, weights: _Weights) -> None:
-        from scipy import sparse  # noqa: PLC0415 (keeps the import of this module cheap)
-
         self.id = ident
         self.dim = int(weights.matrix.shape[1])
-        self._csr: Callable[..., Any] = sparse.csr_matrix
         self._matrix = weights.matrix
         self._words: dict[bytes, int] = {word: row for row, word in enumerate(weights.words)}
         self._size = len(weights.words)
@@ -264,15 +261,18 @@ class StaticEmbedder:
         found = np.fromiter(map(columns.__getitem__, words), np.int32, len(words))
         return self._weighted_sum(owners, found, count, generated_rows(distinct, self.dim))
 
+    @staticmethod
     def _weighted_sum(
-        self,
         owners: NDArray[np.int32],
         columns: NDArray[np.int32],
         count: int,
         matrix: NDArray[np.float32],
     ) -> NDArray[np.float32]:
+        # Here, so that a program that only loads the model does not wait for scipy.
+        from scipy.sparse import csr_matrix  # noqa: PLC0415
+
         ones = np.ones(len(columns), dtype=np.float32)
-        counts = self._csr((ones, (owners, columns)), shape=(count, len(matrix)))
+        counts = csr_matrix((ones, (owners, columns)), shape=(count, len(matrix)))
         counts.sum_duplicates()
         np.sqrt(counts.data, out=counts.data)
         sums: NDArray[np.float32] = counts @ matrix

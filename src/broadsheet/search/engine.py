@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from broadsheet.errors import QueryError
 from broadsheet.papers.types import Paper
 from broadsheet.search.embedding import Embedder
-from broadsheet.search.highlight import Marked, mark
+from broadsheet.search.highlight import Marked, Marker
 from broadsheet.search.index import Facets, Index
 from broadsheet.search.query import And, Like, Node, Not, Or, Phrase, Query, Word
 from broadsheet.search.ranking import (
@@ -29,7 +30,7 @@ from broadsheet.search.ranking import (
     reasons,
     words_share,
 )
-from broadsheet.search.text_index import STOP_WORDS, bare_words, stems
+from broadsheet.search.text_index import STOP_WORDS, bare_words, stems, without_words
 
 Mode = Literal["hybrid", "text", "vector"]
 MODES: tuple[Mode, ...] = ("hybrid", "text", "vector")
@@ -91,6 +92,7 @@ class Engine:
         self._fetch = fetch
         self._resolve = resolve
         self._counted = lru_cache(maxsize=256)(self._count_at)
+        self._beside = ThreadPoolExecutor(4, "broadsheet-count")
 
     def search(
         self,
@@ -99,7 +101,6 @@ class Engine:
         mode: Mode = "hybrid",
         limit: int = 20,
         cursor: str | None = None,
-        with_facets: bool = True,
     ) -> Page:
         """Return a page of hits for `query`.
 
@@ -109,8 +110,10 @@ class Engine:
         limit = max(1, min(limit, MAX_LIMIT))
         offset = _read_cursor(cursor, query, mode) if cursor else 0
         wish = self._wish(query, mode)
+        # Counting all matches takes as long as finding the best, on another core beside it.
+        counting = self._beside.submit(self._count, wish, mode)
         ranked, extra = self._rank(wish, mode, offset + limit + 1)
-        total, facets = self._count(wish, mode)
+        total, facets = counting.result()
         total = max(total + extra, min(len(ranked), offset + limit + 1))
         here = ranked[offset : offset + limit]
         has_more = len(ranked) > offset + limit
@@ -119,7 +122,7 @@ class Engine:
             mode=mode,
             total=total,
             hits=self._hits(wish, here),
-            facets=facets if with_facets else {},
+            facets=facets,
             next=_write_cursor(offset + limit, query, mode) if has_more else None,
             took_ms=round((time.perf_counter() - began) * 1000, 2),
         )
@@ -200,18 +203,18 @@ class Engine:
 
     def _count(self, wish: _Wish, mode: Mode) -> tuple[int, Facets]:
         words = () if mode == "vector" else wish.words
-        total, facets = self._counted(words, wish.query, self._index.sequence)
+        total, facets = self._counted(words, without_words(wish.query), self._index.sequence)
         return total - sum(1 for _ in wish.without if total), facets
 
     def _count_at(self, words: tuple[str, ...], query: Query, _sequence: int) -> tuple[int, Facets]:
-        return self._index.count(words, query), self._index.facets(words, query)
+        return self._index.count(words, query)
 
     # ------------------------------------------------------------------ hits
 
     def _hits(self, wish: _Wish, ranked: Sequence[Ranked]) -> tuple[Hit, ...]:
-        wanted = _wanted_stems(wish)
+        marker = Marker(_wanted_stems(wish), stems)
         by_id: dict[int, Paper] = {p.id: p for p in self._fetch([r.paper for r in ranked])}
-        return tuple(_hit(by_id[r.paper], r, wanted, wish) for r in ranked if r.paper in by_id)
+        return tuple(_hit(by_id[r.paper], r, marker, wish) for r in ranked if r.paper in by_id)
 
 
 def _share(wish: _Wish, mode: Mode) -> float:
@@ -244,12 +247,10 @@ def _read_words(query: Query) -> list[str]:
     return found
 
 
-def _hit(paper: Paper, ranked: Ranked, wanted: dict[str, str], wish: _Wish) -> Hit:
-    title = mark(paper.title, wanted, stems)
-    abstract = mark(paper.abstract or paper.summary, wanted, stems)
-    named = [[wanted[s] for s in marked.words] for marked in (title, abstract)]
-    in_title, in_abstract = (list(dict.fromkeys(words)) for words in named)
-    why = reasons(ranked, in_title, in_abstract, wish.share)
+def _hit(paper: Paper, ranked: Ranked, marker: Marker, wish: _Wish) -> Hit:
+    title = marker.mark(paper.title)
+    abstract = marker.mark(paper.abstract or paper.summary)
+    why = reasons(ranked, title.words, abstract.words, wish.share)
     return Hit(paper, round(ranked.score, 4), why, title, abstract)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
-
-_WORD = re.compile(r"[^\W_]+")
 
 Span = tuple[int, int]
 
@@ -30,15 +28,36 @@ class Marked(NamedTuple):
             yield False, self.text[at:]
 
 
-def mark(text: str, wanted: Collection[str], stems: Callable[[str], Sequence[str]]) -> Marked:
-    """Return `text` with every word marked that has a stem in `wanted` (query stem → word)."""
-    if not wanted:
-        return Marked(text)
-    spans: list[Span] = []
-    found: dict[str, None] = {}
-    for match in _WORD.finditer(text):
-        hit = next((s for s in stems(match[0]) if s in wanted), None)
-        if hit is not None:
-            spans.append(match.span())
-            found[hit] = None
-    return Marked(text, tuple(spans), tuple(found))
+class Marker:
+    """Finds the words of one query in any number of texts."""
+
+    def __init__(self, wanted: Mapping[str, str], stems: Callable[[str], Sequence[str]]) -> None:
+        """Take the stems to mark, each with the word of the query it comes from."""
+        self._wanted = wanted
+        self._stems = stems
+        self._candidates = _pattern(wanted)
+
+    def mark(self, text: str) -> Marked:
+        """Return `text` with every word marked that has a wanted stem."""
+        spans: list[Span] = []
+        found: dict[str, None] = {}
+        for match in self._candidates.finditer(text):
+            for stem in self._stems(match[0]):
+                if stem in self._wanted:
+                    spans.append(match.span())
+                    found[self._wanted[stem]] = None
+                    break
+        return Marked(text, tuple(spans), tuple(found))
+
+
+def _pattern(stems: Iterable[str]) -> re.Pattern[str]:
+    """Return what matches every word that can have one of `stems`, and few others.
+
+    A stemmer changes the end of a word, so its first letters stay; a word with a letter outside
+    ASCII may be folded into anything and is always tried.
+    """
+    heads = sorted({re.escape(s[: max(1, len(s) - 2)]) for s in stems})
+    if not heads:
+        return re.compile(r"(?!)")
+    word, foreign = r"[^\W_]*", r"[^\W\x00-\x7f]"
+    return re.compile(rf"(?i)\b(?:(?:{'|'.join(heads)}){word}|{word}{foreign}{word})")

@@ -51,8 +51,5 @@ class Index(Protocol):
     def newest(self, words: Sequence[str], query: Query, k: int) -> list[int]:
         """Return the `k` matches with the newest days."""
 
-    def count(self, words: Sequence[str], query: Query) -> int:
-        """Return how many papers match in words."""
-
-    def facets(self, words: Sequence[str], query: Query) -> Facets:
-        """Return the counts of the values among all papers that match in words."""
+    def count(self, words: Sequence[str], query: Query) -> tuple[int, Facets]:
+        """Return how many papers match in words, and the counts of the values among them."""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import tantivy
 from numpy.typing import NDArray
-from tantivy import Occur, Query as Compiled
+from tantivy import Occur
+from tantivy import Query as Compiled
 
 from broadsheet.errors import SearchIndexError
 from broadsheet.papers.identity import parse_external_id, parse_paper_id
@@ -39,21 +40,24 @@ TITLE_WEIGHT = 2.0
 MAX_TERMS = 64
 """A pasted abstract is searched by so many of its rarest words: more cost time, not find more."""
 
-FACETS = {"source": 50, "year": 200, "category": 300, "venue": 200}
+FACETS = {"source": 20, "year": 50, "category": 30, "venue": 20}
 """The countable properties, and how many values of each are counted at most."""
 
 STOP_WORDS = frozenset(
-    "a an and are as at be but by for from had has have if in into is it its no not of on or our "
-    "such that the their then there these they this to was we were which will with".split()
+    """
+    a an and are as at be but by for from had has have if in into is it its no not of on or our
+    such that the their then there these they this to was we were which will with
+    """.split()  # noqa: SIM905 (a list of forty quoted words would be harder to read)
 )
 
 _HEAP = 128_000_000
+_LONGEST = 80
 
 
 def _analyzer(*, stem: bool) -> tantivy.TextAnalyzer:
     builder = (
         tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.remove_long(80))
+        .filter(tantivy.Filter.remove_long(_LONGEST))
         .filter(tantivy.Filter.lowercase())
         .filter(tantivy.Filter.ascii_fold())
     )
@@ -229,11 +233,6 @@ class TextIndex:
         dated = searcher.search(query, limit=max(k, 1), count=False, order_by_field="last_day")
         return [paper for paper, _ in _scored(searcher, dated.hits)]
 
-    def count(self, query: Compiled) -> int:
-        """Return how many papers match."""
-        # Every match has an id, and counting a column is faster than collecting hits.
-        return int(self._searcher().cardinality(query, "id"))
-
     def matching(self, query: Compiled, limit: int | None = None) -> NDArray[np.int64]:
         """Return the ids of the papers that match, ascending; all of them without a limit."""
         searcher = self._searcher()
@@ -241,11 +240,14 @@ class TextIndex:
         found = searcher.search(query, limit=wanted, count=False, order_by_field="id").hits
         return np.sort(np.fromiter((h[0] for h in found), np.int64, len(found)))
 
-    def facets(self, query: Compiled) -> dict[str, list[tuple[str, int]]]:
-        """Return, for each of `FACETS`, the values among all matches with their counts."""
-        wanted = {name: {"terms": {"field": name, "size": size}} for name, size in FACETS.items()}
+    def count(self, query: Compiled) -> tuple[int, dict[str, list[tuple[str, int]]]]:
+        """Return how many papers match, and the values of each of `FACETS` among them."""
+        wanted: dict[str, Any] = {
+            name: {"terms": {"field": name, "size": size}} for name, size in FACETS.items()
+        }
+        wanted["papers"] = {"value_count": {"field": "id"}}
         found = self._searcher().aggregate(query, wanted)
-        return {name: _buckets(found[name]) for name in FACETS}
+        return int(found["papers"]["value"]), {name: _buckets(found[name]) for name in FACETS}
 
     @property
     def papers(self) -> int:
@@ -256,12 +258,7 @@ class TextIndex:
 
     def rarest(self, words: Iterable[str], limit: int = MAX_TERMS) -> list[str]:
         """Return the distinct terms of `words` without stop words, at most the `limit` rarest."""
-        terms = dict.fromkeys(
-            t
-            for w in words
-            for t in (stems(w) if len(w) < 80 else ())
-            if t not in STOP_WORDS  # noqa: PLR2004
-        )
+        terms = dict.fromkeys(t for w in words for t in stems(w[:_LONGEST]) if t not in STOP_WORDS)
         if not terms:
             terms = dict.fromkeys(t for w in words for t in stems(w))
         if len(terms) <= limit:
@@ -324,6 +321,12 @@ def _nodes(root: Node | None) -> tuple[Node, ...]:
 def bare_words(query: Query) -> list[str]:
     """Return the words that rank but need not all be there: those side by side at the top."""
     return [n.text for n in _nodes(query.root) if isinstance(n, Word) and n.field is None]
+
+
+def without_words(query: Query) -> Query:
+    """Return the conditions of a query alone, in one form for all queries that share them."""
+    kept = tuple(n for n in _nodes(query.root) if not _is_bare(n))
+    return Query(And(kept) if len(kept) > 1 else kept[0] if kept else None)
 
 
 def only(query: Compiled, papers: Sequence[int]) -> Compiled:

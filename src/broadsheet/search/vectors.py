@@ -57,6 +57,11 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
         candidates = np.concatenate([inside, rest])
     else:
         candidates = np.arange(len(scores))
+    kept = scores[candidates]
+    if k < len(kept):
+        # Ties at the border stay in, so that the lowest positions among them win.
+        edge = np.partition(kept, len(kept) - k)[len(kept) - k]
+        candidates = candidates[kept >= edge]
     order = np.lexsort((candidates, -scores[candidates]))
     return candidates[order[:k]]
 
@@ -226,7 +231,7 @@ def _view(
     """Return the view in which the last row of each paper stands for it."""
     owners = np.abs(papers)
     order = np.argsort(owners, kind="stable")
-    is_last = np.append(owners[order][1:] != owners[order][:-1], True)  # noqa: FBT003
+    is_last = np.append(owners[order][1:] != owners[order][:-1], True)
     rows = order[is_last]
     rows = rows[papers[rows] > 0]
     is_live = np.zeros(len(papers), bool)

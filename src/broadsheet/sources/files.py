@@ -14,23 +14,22 @@ import re
 import stat
 import sys
 import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Self
 
 import orjson
 import zstandard
 
 from broadsheet.errors import RecordError, SourceError, UnknownFormat
-from broadsheet.papers.types import Record
+from broadsheet.papers.types import Record, SavedPage
 from broadsheet.sources import jsonl, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from types import TracebackType
-
     from _typeshed import WriteableBuffer
 
-    from broadsheet.papers.types import SavedPage
+    Buffered = io.BufferedReader[Any]
 
 STDIN: Final = Path("-")
 MAX_LINE: Final = 8 * 1024 * 1024
@@ -56,6 +55,7 @@ _MAGIC: Final = (
     (b"SQLite format 3\0", "an SQLite database"),
     (b"PAR1", "a Parquet file"),
     (b"{\\rtf", "an RTF document"),
+    (b"From: <Saved by", "a web archive (MHTML), which a browser can save again as HTML only"),
     (b"\xff\xfe", "text in UTF-16, which can be saved again as UTF-8"),
     (b"\xfe\xff", "text in UTF-16, which can be saved again as UTF-8"),
 )
@@ -71,9 +71,19 @@ def expand(paths: Sequence[Path]) -> Iterator[Path]:
     that does not exist, and on the way for a folder that cannot be listed.
     """
     for path in paths:
-        if path != STDIN and not path.exists():
-            raise SourceError(f"{path}: there is no such file or folder", source=shown(path))
+        if path != STDIN:
+            _require(path)
     return itertools.chain.from_iterable(map(_files_at, paths))
+
+
+def _require(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError as error:
+        said = os.fsencode(path).decode(errors="replace")
+        raise SourceError(f"{said}: no such file or folder", source=shown(path)) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _files_at(path: Path) -> Iterator[Path]:
@@ -231,7 +241,7 @@ class _Counted(_Bytes):
 class _Joined(_Bytes):
     """Bytes that were read ahead, and the stream that they were read from."""
 
-    def __init__(self, head: bytes, rest: io.RawIOBase | io.BufferedReader) -> None:
+    def __init__(self, head: bytes, rest: io.RawIOBase | Buffered) -> None:
         self._head = memoryview(head)
         self._rest = rest
 
@@ -252,7 +262,7 @@ class _Zstandard:
     # becomes 128 KiB at most.
     _PIECE = 1024
 
-    def __init__(self, raw: io.BufferedReader) -> None:
+    def __init__(self, raw: Buffered) -> None:
         self._raw = raw
         self._frame: Any = None
         self._out = io.BytesIO()
@@ -286,8 +296,7 @@ class _Decoded(_Bytes):
 
     def __init__(self, raw: _Counted) -> None:
         self.damage = ""
-        self.line_end = False
-        self._some = lambda _: b""
+        self._some: Callable[[int], bytes] = raw.some
         try:
             start = _fill(raw, 6)
         except OSError as error:
@@ -309,7 +318,7 @@ class _Decoded(_Bytes):
         return b""
 
 
-def _decoder(start: bytes, raw: io.BufferedReader) -> Callable[[int], bytes]:
+def _decoder(start: bytes, raw: Buffered) -> Callable[[int], bytes]:
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=raw).read1
     if start.startswith(b"\xfd7zXZ\0"):
@@ -320,7 +329,7 @@ def _decoder(start: bytes, raw: io.BufferedReader) -> Callable[[int], bytes]:
     return raw.read1
 
 
-def _fill(stream: io.RawIOBase | io.BufferedReader, size: int) -> bytes:
+def _fill(stream: io.RawIOBase | Buffered, size: int) -> bytes:
     """Return the next `size` bytes of `stream`, fewer only at its end."""
     parts: list[bytes] = []
     while size and (part := stream.read(min(size, _CHUNK))):
@@ -339,6 +348,8 @@ def _recognise(decoded: _Decoded, name: str, year: int | None) -> _Found:
     for magic, what in _MAGIC:
         if head.startswith(magic):
             raise _unknown(name, what)
+    if head[257:262] == b"ustar":
+        raise _unknown(name, "a tar archive")
     stream = io.BufferedReader(_Joined(head, decoded), _CHUNK)
     start = head.removeprefix(_BOM).lstrip()
     if start.startswith(b"<"):
@@ -364,21 +375,21 @@ def _decode(data: bytes) -> str:
     return data.decode(errors="surrogateescape")
 
 
-def _whole(stream: io.BufferedReader, name: str, what: str) -> bytes:
+def _whole(stream: Buffered, name: str, what: str) -> bytes:
     data = _fill(stream, MAX_WHOLE + 1)
     if len(data) > MAX_WHOLE:
         raise _unknown(name, f"{what} of more than {MAX_WHOLE // 2**20} MB")
     return data
 
 
-def _page(stream: io.BufferedReader, decoded: _Decoded, name: str, year: int | None) -> _Found:
+def _page(stream: Buffered, decoded: _Decoded, name: str, year: int | None) -> _Found:
     parsed = pages.parse_text(_decode(_whole(stream, name, "a page")), name=name, year=year)
     if parsed is None:
         raise _unknown(name, "text without the header of a Daily Papers page")
     return _found_page("daily-papers-page", parsed, decoded, name)
 
 
-def _html(stream: io.BufferedReader, decoded: _Decoded, name: str, year: int | None) -> _Found:
+def _html(stream: Buffered, decoded: _Decoded, name: str, year: int | None) -> _Found:
     data = _whole(stream, name, "an HTML page")
     parsed = pages.parse_html(data, name=name, year=year)
     if parsed is None:
@@ -408,7 +419,7 @@ class _Line(NamedTuple):
     size: int
 
 
-def _spread_json(stream: io.BufferedReader, decoded: _Decoded, name: str) -> _Found:
+def _spread_json(stream: Buffered, decoded: _Decoded, name: str) -> _Found:
     """Return the records of a JSON array; a file that only starts like one is read by lines."""
     data = _fill(stream, MAX_WHOLE + 1)
     if len(data) <= MAX_WHOLE:
@@ -438,7 +449,7 @@ def _json_form(first: dict[str, Any]) -> str:
     return "kaggle-arxiv" if jsonl.is_kaggle(first) else "jsonl"
 
 
-def _json_lines(stream: io.BufferedReader, decoded: _Decoded, name: str) -> _Found:
+def _json_lines(stream: Buffered, decoded: _Decoded, name: str) -> _Found:
     lines = _lines(stream)
     tried: list[_Line] = []
     size = 0
@@ -446,7 +457,7 @@ def _json_lines(stream: io.BufferedReader, decoded: _Decoded, name: str) -> _Fou
         tried.append(line)
         size += len(line.data)
         first = _object_in(line)
-        if first:
+        if first is not None:
             return _Found(_json_form(first), _from_lines(tried, lines, decoded, name))
         if len(tried) >= _LINES_TRIED or size > _BYTES_TRIED:
             break
@@ -471,17 +482,15 @@ def _looks_like(data: bytes) -> str:
     text = data.decode(errors="replace").strip("\ufeff \t\r\n\v\f")
     if not text:
         return "nothing but blank lines"
-    if text.startswith("["):
-        return (
-            f"a JSON array that is damaged or over {MAX_WHOLE // 2**20} MB (jq -c '.[]' splits it)"
-        )
+    if re.match(r"\[\s*(?:\{|$)", text):
+        return "a JSON array that is damaged or too long (jq -c '.[]' writes one object per line)"
     strange = sum(not (c.isprintable() or c in "\t\r\n\f") or c == "\ufffd" for c in text[:4096])
     if strange * 20 > len(text[:4096]):
         return f"binary data that begins with {data[:16].hex(' ')}"
     return f"text that begins with “{pages.excerpt(text.splitlines()[0])[:60]}”"
 
 
-def _lines(stream: io.BufferedReader) -> Iterator[_Line]:
+def _lines(stream: Buffered) -> Iterator[_Line]:
     for number in itertools.count(1):
         data = stream.readline(MAX_LINE + 1)
         if not data:
@@ -493,7 +502,7 @@ def _lines(stream: io.BufferedReader) -> Iterator[_Line]:
         yield _Line(number, data, size)
 
 
-def _skip_line(stream: io.BufferedReader) -> int:
+def _skip_line(stream: Buffered) -> int:
     """Return how many bytes were left of a line, having read on to its end."""
     size = 0
     while piece := stream.readline(_CHUNK):
@@ -511,12 +520,17 @@ def _from_lines(
         number = line.number
         data = line.data.removeprefix(_BOM) if number == 1 else line.data
         # The line in which the data broke off is told of once, below.
-        if decoded.damage and not data.endswith(b"\n") and _object_in(line) is None:
+        if decoded.damage and _is_broken_off(line):
             break
         if data.strip():
             yield _from_line(line._replace(data=data), name)
     if decoded.damage:
         yield RecordError(decoded.damage, source=name, place=max(number, 1))
+
+
+def _is_broken_off(line: _Line) -> bool:
+    is_last = line.size == len(line.data) and not line.data.endswith(b"\n")
+    return is_last and _object_in(line) is None
 
 
 def _drained(lines: list[_Line]) -> Iterator[_Line]:
@@ -553,7 +567,14 @@ def _from_value(value: object, name: str, place: int, data: bytes | None) -> Rec
             reason = error.reason
     else:
         reason = f"not a JSON object but {jsonl.kind_of(value)}"
-    return _set_aside(reason, name, place, orjson.dumps(value) if data is None else data)
+    return _set_aside(reason, name, place, _dumped(value) if data is None else data)
+
+
+def _dumped(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # nested more deeply than can be written
+        return b""
 
 
 def _set_aside(reason: str, name: str, place: int, data: bytes) -> RecordError:

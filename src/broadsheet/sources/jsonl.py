@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import orjson
 
@@ -17,9 +17,6 @@ from broadsheet.papers.identity import NAMESPACES, parse_external_id
 from broadsheet.papers.text import clean, title_key
 from broadsheet.papers.types import ExternalId, Record
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 MAX_TITLE: Final = 2_000
 """Characters; a longer "title" is a page or an abstract in the wrong field."""
 MAX_TEXT: Final = 100_000
@@ -27,41 +24,39 @@ MAX_TEXT: Final = 100_000
 MAX_EXTRA: Final = 200_000
 """Bytes of JSON that a record may keep beyond the known fields."""
 
-ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "title": ("title", "name", "paper_title"),
-        "abstract": ("abstract", "text", "summary", "description"),
-        "summary": ("ai_summary", "tldr"),
-        "authors": ("authors_parsed", "authors", "author", "creators", "authorships"),
-        "year": ("year", "publication_year"),
-        "announced": ("announced",),
-        "submitted": ("submitted", "submitted_at", "created"),
-        "published": ("published", "published_at", "publication_date"),
-        "updated": ("updated", "update_date"),
-        "date": ("date",),
-        "primary_category": ("primary_category",),
-        "categories": ("categories",),
-        "keywords": ("keywords", "ai_keywords"),
-        "venue": ("venue", "journal", "journal-ref", "journal_ref", "booktitle", "container-title"),
-        "comment": ("comment", "comments"),
-        "withdrawn": ("withdrawn", "is_withdrawn"),
-        "source": ("source",),
-        "id": ("id", "_id", "paper_id"),
-        "arxiv": ("arxiv_id", "arxiv"),
-        "doi": ("doi",),
-        "acl": ("acl_id",),
-        "openreview": ("openreview_id",),
-        "s2": ("s2_id", "paperId"),
-        "openalex": ("openalex_id",),
-        "pmid": ("pmid",),
-        "external_ids": ("externalIds",),
-        "abs": ("abs", "url", "link"),
-        "pdf": ("pdf",),
-        "code": ("github_repo", "code", "code_url"),
-        "project": ("project_page", "homepage"),
-        "links": ("links",),
-    }
-)
+ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "title": ("title", "name", "paper_title"),
+    "abstract": ("abstract", "text", "summary", "description"),
+    "summary": ("ai_summary", "tldr"),
+    "authors": ("authors_parsed", "authors", "author", "creators", "authorships"),
+    "year": ("year", "publication_year"),
+    "announced": ("announced",),
+    "submitted": ("submitted", "submitted_at", "created"),
+    "published": ("published", "published_at", "publication_date"),
+    "updated": ("updated", "update_date"),
+    "date": ("date",),
+    "primary_category": ("primary_category",),
+    "categories": ("categories",),
+    "keywords": ("keywords", "ai_keywords"),
+    "venue": ("venue", "journal", "journal-ref", "journal_ref", "booktitle", "container-title"),
+    "comment": ("comment", "comments"),
+    "withdrawn": ("withdrawn", "is_withdrawn"),
+    "source": ("source",),
+    "id": ("id", "_id", "paper_id"),
+    "arxiv": ("arxiv_id", "arxiv"),
+    "doi": ("doi",),
+    "acl": ("acl_id",),
+    "openreview": ("openreview_id",),
+    "s2": ("s2_id", "paperId"),
+    "openalex": ("openalex_id",),
+    "pmid": ("pmid",),
+    "external_ids": ("externalIds",),
+    "abs": ("abs", "url", "link"),
+    "pdf": ("pdf",),
+    "code": ("github_repo", "code", "code_url"),
+    "project": ("project_page", "homepage"),
+    "links": ("links",),
+}
 """The names that each field is read from, the best first; docs/import.md shows this table."""
 
 # A value of another type is not the field: it stays in `extra` under its own name.
@@ -79,7 +74,7 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 }
 # All the names of these count, not just the best one.
 _LINK_KINDS: Final = ("abs", "pdf", "code", "project")
-_SEVERAL: Final = frozenset({"id", *NAMESPACES, *_LINK_KINDS})
+_SEVERAL: Final = frozenset({"id", *NAMESPACES, *_LINK_KINDS}) - {"doi"}
 _FIELD_OF: Final = {
     name: (field, _TYPES.get(field, (str,)), field in _SEVERAL)
     for field, names in ALIASES.items()
@@ -88,13 +83,13 @@ _FIELD_OF: Final = {
 _RANK: Final = {name: rank for names in ALIASES.values() for rank, name in enumerate(names)}
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
-# Listings: their `date` is the day on which they showed the paper.
-_LISTINGS = frozenset({"arxiv", "hf"})
 _LINK = re.compile(r"(?i)https?://[^\s<>\"'\\\x00-\x20\x7f\ud800-\udfff]{1,2000}")
 _PREFIXED = re.compile(r"(?i)(?:https?|info|arxiv|doi|acl|openreview|s2|openalex|pmid):")
 _PAPERLISTS = re.compile(r"(?i)pl:[^/]+/(.+)")
 # DOIs that only wrap another id come back as that id.
 _MEANT_BY: Final = {"doi": ("doi", "arxiv", "acl")}
+# Some chapters are given the DOI of their whole volume, which would make them all one paper.
+_BOOK = re.compile(r"10\.\d{4,9}/(?:isbn\.)?97[89][\dx-]{10,14}")
 _EXTERNAL_IDS: Final = {"ArXiv": "arxiv", "DOI": "doi", "ACL": "acl", "PubMed": "pmid"}
 _WITHDRAWN = ("this paper has been withdrawn", "this submission has been withdrawn", "withdrawn")
 _ARCHIVES = re.compile(
@@ -102,12 +97,9 @@ _ARCHIVES = re.compile(
     r"|physics|q-bio|q-fin|quant-ph|stat|alg-geom|chao-dyn|cmp-lg|dg-ga|funct-an|patt-sol|q-alg"
     r"|solv-int|supr-con)(?:\.[A-Za-z-]{2,})?"
 )
-_KINDS: Final[dict[type, str]] = {
+_KINDS: Final = {int: "a number", float: "a number", list: "a list", dict: "an object"} | {
     bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "an object",
+    str: "text",
 }
 
 
@@ -126,7 +118,7 @@ def is_kaggle(obj: Mapping[str, Any]) -> bool:
 
 def kind_of(value: object) -> str:
     """Return what a JSON value is, in words: `a number`, `a list`."""
-    return _KINDS.get(type(value), "text" if isinstance(value, str) else "nothing")
+    return _KINDS.get(type(value), "nothing")
 
 
 class _Draft:
@@ -167,7 +159,7 @@ class _Draft:
             updated=self._day("updated"),
             published=self._day("published"),
             categories=categories,
-            keywords=self._list("keywords", _KEYWORD_BREAK),
+            keywords=self._list("keywords", _COMMA.split),
             venue=self._text("venue"),
             comment=comment,
             withdrawn=self._withdrawn(abstract, comment),
@@ -223,12 +215,12 @@ class _Draft:
         """Say which of the four dates the word "date" means, and set aside what means none."""
         chosen = self.chosen
         if "date" in chosen:
-            field = "announced" if self.source in _LISTINGS else "published"
+            field = "announced" if self.source in {"arxiv", "hf"} else "published"
             if field in chosen:
                 self.extra["date"] = self.obj["date"]
             else:
                 chosen[field] = "date"
-        # There it is the day on which somebody put the paper on the list.
+        # In that list it is the day on which somebody put the paper there.
         if self.source == "hf" and chosen.get("submitted") == "submitted_at":
             self.extra["submitted_at"] = self.obj[chosen.pop("submitted")]
 
@@ -270,12 +262,12 @@ class _Draft:
             value = value.get("text")
         return _line(value) if isinstance(value, str) else None
 
-    def _list(self, field: str, separator: re.Pattern[str]) -> tuple[str, ...]:
+    def _list(self, field: str, split: Callable[[str], list[str]]) -> tuple[str, ...]:
         key = self.chosen.get(field)
         if key is None:
             return ()
         value = self.obj[key]
-        words = separator.split(value) if isinstance(value, str) else value
+        words = split(value) if isinstance(value, str) else value
         if not all(isinstance(w, str) for w in words):
             self.extra[key] = value
         return tuple(_distinct(_line(w) for w in words if isinstance(w, str)))
@@ -283,8 +275,8 @@ class _Draft:
     def _categories(self) -> tuple[str, ...]:
         key = self.chosen.get("categories")
         value = self.obj[key] if key else ()
-        plain = isinstance(value, str) and not _KEYWORD_BREAK.search(value)
-        found = self._list("categories", _SPACES if plain else _KEYWORD_BREAK)
+        spaced = isinstance(value, str) and not _COMMA.search(value)
+        found = self._list("categories", str.split if spaced else _COMMA.split)
         primary = self._text("primary_category")
         if not primary or found[:1] == (primary,):
             return found
@@ -330,10 +322,10 @@ class _Draft:
         return day
 
     def _first_version(self) -> str | None:
-        versions = self.extra.get("versions")
-        if not isinstance(versions, list) or not versions or not isinstance(versions[0], dict):
-            return None
-        return parse_day(versions[0].get("created"))
+        match self.extra.get("versions"):
+            case [{"created": created}, *_]:
+                return parse_day(created)
+        return None
 
     def _withdrawn(self, abstract: str, comment: str) -> bool:
         key = self.chosen.get("withdrawn")
@@ -360,6 +352,7 @@ class _Draft:
                 self.extra[key] = value
         self._foreign_ids(ids)
         self._link_list(ids, links)
+        self._doi(ids)
         return tuple(_distinct(ids)), tuple(_distinct(links))
 
     def _own_id(self, key: str, value: str | int, categories: tuple[str, ...]) -> ExternalId | None:
@@ -380,12 +373,24 @@ class _Draft:
         self, kind: str, key: str, ids: list[ExternalId | None], links: list[tuple[str, str]]
     ) -> None:
         url = self.obj[key].strip()
-        found = parse_external_id(url) if kind in {"abs", "pdf"} else None
+        found = _external_id(url) if kind in {"abs", "pdf"} else None
         ids.append(found)
         if _LINK.fullmatch(url):
             links.append((kind, url))
         elif found is None:
             self.extra[key] = self.obj[key]
+
+    def _doi(self, ids: list[ExternalId | None]) -> None:
+        """Take the DOI, unless it wraps an id that contradicts the paper's own."""
+        key = self.chosen.get("doi")
+        if key is None:
+            return
+        found = _named_id("doi", self.obj[key])
+        rivals = {i for i in ids if i and found and i.namespace == found.namespace != "doi"}
+        if found is None or rivals - {found}:
+            self.extra[key] = self.obj[key]
+        else:
+            ids.append(found)
 
     def _foreign_ids(self, ids: list[ExternalId | None]) -> None:
         """Take the ids out of `{"ArXiv": …, "DOI": …}`, Semantic Scholar's form."""
@@ -407,7 +412,7 @@ class _Draft:
         if len(good) < len(given):
             self.extra[key] = self.obj[key]
         links.extend(good)
-        ids.extend(parse_external_id(url) for _, url in good)
+        ids.extend(_external_id(url) for _, url in good)
 
     # The whole.
 
@@ -431,16 +436,13 @@ class _Draft:
         try:
             size = len(orjson.dumps(self.extra))
         except TypeError as error:
-            raise RecordError(
-                f"its other fields cannot be kept: {error}", source=self.name, place=self.line
-            ) from error
+            self._fail(f"its other fields cannot be kept: {error}")
         if size > MAX_EXTRA:
             self._fail(f"{size} bytes in fields beyond the known ones")
 
 
 _MAX_KEY = 200
-_SPACES = re.compile(r"\s+")
-_KEYWORD_BREAK = re.compile(r"\s*[,;]\s*")
+_COMMA = re.compile(r"[,;]")
 
 
 def _line(text: str) -> str:
@@ -457,17 +459,19 @@ def _distinct(items: Iterable[Any]) -> list[Any]:
     return [item for item in dict.fromkeys(items) if item]
 
 
+def _external_id(text: str) -> ExternalId | None:
+    found = parse_external_id(text)
+    return None if found is not None and _BOOK.fullmatch(found.value) else found
+
+
 def _named_id(namespace: str, value: object) -> ExternalId | None:
     """Return the id of `namespace` that `value` is, bare or in any other form; else None."""
     if not isinstance(value, str | int):
         return None
     text = str(value).strip()
     meant = _MEANT_BY.get(namespace, (namespace,))
-    for form in (text, f"{namespace}:{text}"):
-        found = parse_external_id(form)
-        if found is not None and found.namespace in meant:
-            return found
-    return None
+    forms = map(_external_id, (text, f"{namespace}:{text}"))
+    return next((i for i in forms if i and i.namespace in meant), None)
 
 
 def _kind_and_url(item: object) -> tuple[str, str]:

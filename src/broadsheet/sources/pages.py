@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import date
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
@@ -14,9 +15,6 @@ from broadsheet.papers.identity import parse_external_id
 from broadsheet.papers.text import clean
 from broadsheet.papers.types import ExternalId, Place, Record, SavedPage
 from broadsheet.sources.jsonl import MAX_TEXT, MAX_TITLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 SOURCE: Final = "daily-papers"
 EXCERPT: Final = 200
@@ -231,14 +229,14 @@ def _objection(entry: _Entry) -> str:
 
 def _mark_cut(last: Record) -> None:
     """Say of the page's last record that its abstract breaks off, if it seems to."""
-    if last.abstract and not _ENDING.search(last.abstract):
+    if last.abstract and not _ENDING.search(last.abstract[-EXCERPT:]):
         last.extra["abstract_cut"] = True
 
 
 # HTML.
 
 _PAPER = re.compile(
-    r"(?i)(?:/papers/|arxiv\.org/abs/)(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?/?(?:[?#].*)?"
+    r"(?i)(?:/papers/|arxiv\.org/abs/)(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?/?(?:[?#].*)?$"
 )
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4"})
 _BLOCKS: Final = _HEADINGS | {
@@ -268,7 +266,7 @@ def parse_html(data: bytes, *, name: str, year: int | None = None) -> ParsedPage
     return _assemble(header, entries, name, year)
 
 
-def _tree(data: bytes) -> Any:  # noqa: ANN401 (lxml has no types)
+def _tree(data: bytes) -> Any:
     parser = etree.HTMLParser(
         encoding="utf-8" if _is_utf8(data) else None,
         huge_tree=False,
@@ -294,7 +292,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _block_lines(root: Any) -> list[str]:  # noqa: ANN401
+def _block_lines(root: Any) -> list[str]:
     """Return the text of the page, a line for each block as a browser would show it."""
     parts: list[str] = []
     for event, element in etree.iterwalk(root, events=("start", "end")):
@@ -308,12 +306,12 @@ def _index(lines: Sequence[str], title: str) -> int:
     return next((i for i, line in enumerate(lines) if title in line), 0)
 
 
-def _linked_entries(root: Any) -> list[_Entry]:  # noqa: ANN401
+def _linked_entries(root: Any) -> list[_Entry]:
     found: list[tuple[str, ExternalId, list[tuple[str, str]]]] = []
     for element in root.iter():
         if element.tag == "a" and (paper := _paper_of(element)):
             title = _title_of(element)
-            if title and (title, paper) != (found[-1][:2] if found else None):
+            if title and not (found and found[-1][1] == paper):
                 found.append((title, paper, []))
         elif found and element.tag in _BLOCKS - _HEADINGS and _is_leaf(element):
             found[-1][2].append((element.tag, _text_of(element)))
@@ -323,24 +321,28 @@ def _linked_entries(root: Any) -> list[_Entry]:  # noqa: ANN401
     ]
 
 
-def _paper_of(link: Any) -> ExternalId | None:  # noqa: ANN401
+def _paper_of(link: Any) -> ExternalId | None:
     match = _PAPER.search(link.get("href") or "")
     return parse_external_id(f"arxiv:{match[1]}") if match else None
 
 
-def _title_of(link: Any) -> str:  # noqa: ANN401
-    """Return the title that `link` is, in a heading or round one; else the empty string."""
+def _title_of(link: Any) -> str:
+    """Return the title that `link` is: in a heading, round one, or in an article without one."""
     if any(above.tag in _HEADINGS for above in link.iterancestors()):
         return _text_of(link)
     heading = next(link.iter(*_HEADINGS), None)
-    return "" if heading is None else _text_of(heading)
+    if heading is not None:
+        return _text_of(heading)
+    article = next(link.iterancestors("article"), None)
+    is_bare = article is not None and next(article.iter(*_HEADINGS), None) is None
+    return _text_of(link) if is_bare else ""
 
 
-def _text_of(element: Any) -> str:  # noqa: ANN401
+def _text_of(element: Any) -> str:
     return clean("".join(element.itertext()))
 
 
-def _is_leaf(element: Any) -> bool:  # noqa: ANN401
+def _is_leaf(element: Any) -> bool:
     return next(element.iterdescendants(*(_BLOCKS - {"br"})), None) is None
 
 

@@ -1,0 +1,50 @@
+"""What all tests share: a library with fakes in a temporary home, a clock, invented papers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from broadsheet.factory import open_library
+from broadsheet.library import Library
+
+NOW = datetime(2026, 3, 17, 6, 30, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "local"
+        if host not in {"127.0.0.1", "::1", "localhost", "local"}:
+            raise AssertionError(f"a test tried to reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep every test away from the home and the settings of whoever runs it."""
+    for name in ("HOST", "PORT", "MODE", "PAGE_SIZE"):
+        monkeypatch.delenv(f"BROADSHEET_{name}", raising=False)
+    monkeypatch.setenv("BROADSHEET_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder for a collection that is not there yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def library(home: Path) -> Iterator[Library]:
+    """An empty library whose clock stands still."""
+    with open_library(home, clock=lambda: NOW) as opened:
+        yield opened
