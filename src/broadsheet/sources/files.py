@@ -354,10 +354,10 @@ def _recognise(decoded: _Decoded, name: str, year: int | None) -> _Found:
     start = head.removeprefix(_BOM).lstrip()
     if start.startswith(b"<"):
         return _html(stream, decoded, name, year)
-    if start.startswith(b"[") or re.match(rb"\{\s*\n", start):
-        return _spread_json(stream, decoded, name)
     if not start.startswith(b"{") and pages.is_page(_decode(head)):
         return _page(stream, decoded, name, year)
+    if start.startswith(b"[") or re.match(rb"\{\s*\n", start):
+        return _spread_json(stream, decoded, name)
     return _json_lines(stream, decoded, name)
 
 
