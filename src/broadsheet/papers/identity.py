@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
-from urllib.parse import unquote
 
 from broadsheet.papers.text import overlap, shingles, surnames, title_key
 from broadsheet.papers.types import ExternalId, Paper, PaperId, Record
@@ -16,7 +15,7 @@ T = TypeVar("T")
 
 _ARXIV_NEW = r"\d{4}\.\d{4,5}"
 _ARXIV_OLD = r"[a-z][a-z-]+(?:\.[A-Z]{2})?/\d{7}"
-_ARXIV = re.compile(rf"(?i)(?:arxiv:\s*)?({_ARXIV_NEW}|{_ARXIV_OLD})(?:v\d+)?(?:\.pdf)?")
+_ARXIV = re.compile(rf"(?i)(?:(?:arxiv|hf):\s*)?({_ARXIV_NEW}|{_ARXIV_OLD})(?:v\d+)?(?:\.pdf)?")
 _ARXIV_LINK = re.compile(
     rf"(?i)https?://(?:[\w-]+\.)*(?:arxiv\.org/(?:abs|pdf|html|ps|format)"
     rf"|huggingface\.co/papers|hf\.co/papers|alphaxiv\.org/abs)/"
@@ -25,6 +24,7 @@ _ARXIV_LINK = re.compile(
 _DOI = re.compile(
     r"(?i)(?:doi:\s*|https?://(?:dx\.)?(?:www\.)?doi\.org/|info:doi/)?(10\.\d{4,9}(?:\.\d+)*/\S+)"
 )
+_ESCAPE = re.compile(r"%([2-7][0-9a-fA-F])")
 _ACL_ID = r"[A-Z]\d{2}-\d{4,5}|\d{4}\.[a-z0-9_]+-[a-z0-9_]+\.\d+"
 _ACL = re.compile(rf"(?i)(?:acl:\s*|https?://(?:www\.)?aclanthology\.org/)?({_ACL_ID})(?:\.pdf|/)?")
 _ACL_DOI = re.compile(rf"(?i)10\.(?:18653/v1|3115/v1)/({_ACL_ID})")
@@ -54,7 +54,7 @@ def _acl(value: str) -> str:
 
 def _doi(value: str) -> ExternalId:
     """Return a DOI, or the arXiv or ACL id that it only wraps."""
-    value = unquote(value).rstrip(".,;)>]\"'").lower()
+    value = _ESCAPE.sub(lambda m: chr(int(m[1], 16)), value).rstrip(".,;)>]\"'").lower()
     if match := _ARXIV_DOI.fullmatch(value):
         return ExternalId("arxiv", _old_arxiv(match[1]))
     if match := _ACL_DOI.fullmatch(value):

@@ -32,7 +32,8 @@ class Record:
     """One item as one source gave it, cleaned but not merged.
 
     `source` and `key` name the item within its source for ever. Dates are ISO days
-    (`2026-03-17`) or None; a source that gives only a year gives `year`. `categories` has the
+    (`2026-03-17`), months where a source gives no day (`2026-03`), or None; a source that gives
+    only a year gives `year`. `categories` has the
     primary one first. `summary` is somebody's short account of the paper, never its abstract.
     `extra` keeps every field that has no place here, so that nothing of the item is lost.
     """
@@ -101,7 +102,7 @@ class Paper:
 
     @property
     def day(self) -> str | None:
-        """The ISO day that this paper is sorted by: announced, else submitted, else published."""
+        """The ISO day or month that this paper is sorted by: announced, else submitted, else published."""
         return self.announced or self.submitted or self.published
 
     @property

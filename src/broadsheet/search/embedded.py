@@ -57,6 +57,8 @@ class Parts:
         if sequence > self.vectors.sequence:
             self.vectors.append(ids, self._embedder.embed([p.text for p in puts]), drops, sequence)
         if sequence > self.text.sequence:
+            if not self._is_certain:
+                self._highest = self.text.highest
             is_new = self._is_certain and min(ids, default=0) > self._highest
             self.text.apply(puts, drops, is_new=is_new)
             self.text.commit(sequence)
@@ -224,7 +226,9 @@ class EmbeddedIndex:
 
     def _compiled(self, words: Sequence[str], query: Query) -> Compiled:
         compiled = self._parts.text.compile(words, query) if self._parts else None
-        return everything() if compiled is None else compiled
+        if compiled is None:
+            return Compiled.empty_query() if words else everything()
+        return compiled
 
     # ------------------------------------------------------------------ checking
 

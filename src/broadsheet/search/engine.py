@@ -17,11 +17,12 @@ import orjson
 from numpy.typing import NDArray
 
 from broadsheet.errors import QueryError
+from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper
 from broadsheet.search.embedding import Embedder
 from broadsheet.search.highlight import Marked, Marker
 from broadsheet.search.index import Facets, Index
-from broadsheet.search.query import And, Like, Node, Not, Or, Phrase, Query, Word
+from broadsheet.search.query import And, Exact, Like, Node, Not, Or, Phrase, Query, Word
 from broadsheet.search.ranking import (
     SHARE_SIMILAR,
     Ranked,
@@ -141,7 +142,7 @@ class Engine:
 
     def similar(self, paper: Paper, *, limit: int = 10, mode: Mode = "hybrid") -> list[Hit]:
         """Return the papers most like `paper`, itself left out."""
-        wish = self._like(Query(None), paper, frozenset({paper.id}))
+        wish = self._like(Query(None), paper, mode)
         ranked, _ = self._rank(wish, mode, limit)
         return list(self._hits(wish, ranked[:limit]))
 
@@ -150,27 +151,28 @@ class Engine:
     def _wish(self, query: Query, mode: Mode) -> _Wish:
         if likes := _likes(query):
             papers = self._fetch([self._resolve(ident) for ident in likes])
-            return self._like(query, papers[0], frozenset(p.id for p in papers))
+            return self._like(query, papers[0], mode)
         words = tuple(bare_words(query))
         vector = None
         if mode != "text" and (meant := " ".join(query.words)):
             vector = self._embedder.embed([meant])[0]
         return _Wish(query, words, vector, words_share(len(query.words)))
 
-    def _like(self, query: Query, paper: Paper, without: frozenset[int]) -> _Wish:
-        vector = self._index.paper_vector(paper.id)
-        if vector is None:
+    def _like(self, query: Query, paper: Paper, mode: Mode) -> _Wish:
+        vector = self._index.paper_vector(paper.id) if mode != "text" else None
+        if vector is None and mode != "text":
             vector = self._embedder.embed([paper.text])[0]
         words = (*bare_words(query), *paper.text.split())
-        return _Wish(query, words, vector, SHARE_SIMILAR, without)
+        return _Wish(query, words, vector, SHARE_SIMILAR, frozenset({paper.id}))
 
     # ------------------------------------------------------------------ the order
 
     def _rank(self, wish: _Wish, mode: Mode, depth: int) -> tuple[list[Ranked], int]:
         """Return the candidates in order, and how many of them do not match in words."""
+        depth += len(wish.without)
         if wish.query.sort == "date" or not (wish.words or wish.query.words):
             papers = self._index.newest(wish.words, wish.query, depth)
-            return [Ranked(p, 0.0, None, None) for p in papers], 0
+            return [Ranked(p, 0.0, None, None) for p in papers if p not in wish.without], 0
         if mode == "vector":
             return self._rank_by_meaning(wish, depth), 0
         found = dict(self._index.text(wish.words, wish.query, max(depth, FUSED)))
@@ -186,7 +188,7 @@ class Engine:
         return kept, sum(r.words is None for r in kept)
 
     def _rank_by_meaning(self, wish: _Wish, depth: int) -> list[Ranked]:
-        near = self._nearest(wish, depth + len(wish.without))
+        near = self._nearest(wish, depth)
         return [Ranked(p, c, None, c) for p, c in near.items() if p not in wish.without]
 
     def _nearest(self, wish: _Wish, k: int) -> dict[int, float]:
@@ -202,9 +204,10 @@ class Engine:
     # ------------------------------------------------------------------ counts
 
     def _count(self, wish: _Wish, mode: Mode) -> tuple[int, Facets]:
-        words = () if mode == "vector" else wish.words
+        words = () if mode == "vector" and wish.query.sort != "date" else wish.words
         total, facets = self._counted(words, without_words(wish.query), self._index.sequence)
-        return total - sum(1 for _ in wish.without if total), facets
+        left_out = sum(self._index.count(words, _narrowed(wish, p))[0] for p in wish.without)
+        return total - left_out, facets
 
     def _count_at(self, words: tuple[str, ...], query: Query, _sequence: int) -> tuple[int, Facets]:
         return self._index.count(words, query)
@@ -215,6 +218,14 @@ class Engine:
         marker = Marker(_wanted_stems(wish), stems)
         by_id: dict[int, Paper] = {p.id: p for p in self._fetch([r.paper for r in ranked])}
         return tuple(_hit(by_id[r.paper], r, marker, wish) for r in ranked if r.paper in by_id)
+
+
+def _narrowed(wish: _Wish, paper: int) -> Query:
+    """Return the query of a wish limited to one paper."""
+    root, only = wish.query.root, Exact("id", format_paper_id(paper))
+    return Query(
+        And((*root.nodes, only)) if isinstance(root, And) else And((root, only)) if root else only
+    )
 
 
 def _share(wish: _Wish, mode: Mode) -> float:

@@ -60,4 +60,4 @@ def _pattern(stems: Iterable[str]) -> re.Pattern[str]:
     if not heads:
         return re.compile(r"(?!)")
     word, foreign = r"[^\W_]*", r"[^\W\x00-\x7f]"
-    return re.compile(rf"(?i)\b(?:(?:{'|'.join(heads)}){word}|{word}{foreign}{word})")
+    return re.compile(rf"(?i)(?<![^\W_])(?:(?:{'|'.join(heads)}){word}|{word}{foreign}{word})")

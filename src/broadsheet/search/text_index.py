@@ -35,8 +35,9 @@ from broadsheet.search.query import (
 
 FORMAT = f"1, tantivy {version('tantivy')}"
 
-# Weights of the two text fields; the title says in ten words what the abstract says in 150.
-TITLE_WEIGHT = 2.0
+# Words are scored in title and abstract taken as one text, so that length and rarity are judged
+# over the whole, and again in the title alone, with this weight.
+TITLE_WEIGHT = 0.4
 MAX_TERMS = 64
 """A pasted abstract is searched by so many of its rarest words: more cost time, not find more."""
 
@@ -84,6 +85,7 @@ def _schema() -> tantivy.Schema:
     builder.add_integer_field("id", indexed=True, fast=True)
     for name in ("title", "abstract"):
         builder.add_text_field(name, tokenizer_name="words")
+    builder.add_text_field("body", tokenizer_name="words", index_option="freq")
     for name in ("author", "venue_words"):
         builder.add_text_field(name, tokenizer_name="names")
     for name in ("source", "category", "venue"):
@@ -118,8 +120,10 @@ def document(paper: Paper) -> tantivy.Document:
     made = tantivy.Document()
     made.add_integer("id", paper.id)
     made.add_text("title", paper.title)
+    made.add_text("body", paper.title)
     if text := paper.abstract or paper.summary:
         made.add_text("abstract", text)
+        made.add_text("body", text)
     for author in paper.authors:
         made.add_text("author", author)
     if paper.venue:
@@ -224,13 +228,14 @@ class TextIndex:
     def top(self, query: Compiled, k: int) -> list[tuple[int, float]]:
         """Return the `k` papers that score highest, with their BM25 scores, best first."""
         searcher = self._searcher()
-        hits = searcher.search(query, limit=max(k, 1), count=False).hits
+        hits = searcher.search(query, limit=_at_most(k, searcher), count=False).hits
         return _scored(searcher, hits)
 
     def newest(self, query: Compiled, k: int) -> list[int]:
         """Return the `k` matching papers with the newest days; papers without a day come last."""
         searcher = self._searcher()
-        dated = searcher.search(query, limit=max(k, 1), count=False, order_by_field="last_day")
+        limit = _at_most(k, searcher)
+        dated = searcher.search(query, limit=limit, count=False, order_by_field="last_day")
         return [paper for paper, _ in _scored(searcher, dated.hits)]
 
     def matching(self, query: Compiled, limit: int | None = None) -> NDArray[np.int64]:
@@ -254,6 +259,13 @@ class TextIndex:
         """How many papers the index holds."""
         return int(self._searcher().num_docs)
 
+    @property
+    def highest(self) -> int:
+        """The highest id of a paper that the index holds, 0 if it holds none."""
+        searcher = self._searcher()
+        hits = searcher.search(everything(), limit=1, count=False, order_by_field="id").hits
+        return int(hits[0][0]) if hits else 0
+
     # ------------------------------------------------------------------ queries
 
     def rarest(self, words: Iterable[str], limit: int = MAX_TERMS) -> list[str]:
@@ -264,9 +276,7 @@ class TextIndex:
         if len(terms) <= limit:
             return list(terms)
         searcher = self._searcher()
-        common = {
-            t: searcher.doc_freq("title", t) + searcher.doc_freq("abstract", t) for t in terms
-        }
+        common = {t: searcher.doc_freq("body", t) for t in terms}
         kept = set(sorted(terms, key=lambda t: (common[t] or 1 << 60, t))[:limit])
         return [t for t in terms if t in kept]
 
@@ -340,6 +350,11 @@ def everything() -> Compiled:
     return Compiled.const_score_query(Compiled.all_query(), 0.0)
 
 
+def _at_most(k: int, searcher: tantivy.Searcher) -> int:
+    """Return `k` or, if there are fewer, how many papers there are: tantivy makes room for all."""
+    return max(1, min(k, searcher.num_docs))
+
+
 def _scored(searcher: tantivy.Searcher, hits: Sequence[Any]) -> list[tuple[int, float]]:
     ids = searcher.fast_field_values("id", [address for _, address in hits])
     return [(int(i or 0), score) for i, (score, _) in zip(ids, hits, strict=True)]
@@ -366,7 +381,7 @@ def _term(field: str, value: str | int) -> Compiled:
 
 def _in_text(term: str) -> tuple[Compiled, Compiled]:
     title = Compiled.boost_query(_scoring("title", term), TITLE_WEIGHT)
-    return title, _scoring("abstract", term)
+    return title, _scoring("body", term)
 
 
 def _scoring(field: str, term: str) -> Compiled:

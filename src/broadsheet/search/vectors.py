@@ -186,6 +186,7 @@ class VectorMatrix:
             top = best(scores, k)
             return list(zip(view.papers[rows[top]].tolist(), scores[top].tolist(), strict=True))
         wide = best(self._rough(view, query), max(k, 50) + 14)
+        wide = wide[view.is_live[wide]]
         scores = _cosines(view, wide, query)
         order = np.lexsort((view.papers[wide], -scores))[:k]
         return list(zip(view.papers[wide[order]].tolist(), scores[order].tolist(), strict=True))
@@ -251,4 +252,6 @@ def _rows_of(view: _View, papers: NDArray[np.int64]) -> NDArray[np.int64]:
 def _cosines(
     view: _View, rows: NDArray[np.int64], query: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    return (view.matrix[rows].astype(np.float32) @ query) * view.scales[rows]
+    # Rounding to int8 can lengthen a row a little.
+    cosines = (view.matrix[rows].astype(np.float32) @ query) * view.scales[rows]
+    return np.clip(cosines, -1, 1)

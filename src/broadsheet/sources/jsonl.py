@@ -316,8 +316,7 @@ class _Draft:
             return None
         value = self.obj[key]
         day = parse_day(value)
-        # Where only the month is given, its first day stands for it and the month is kept.
-        if day is None or _MONTH.fullmatch(str(value).strip()):
+        if day is None:
             self.extra[key] = value
         return day
 
@@ -565,8 +564,8 @@ _EPOCH = range(100_000_000, 7_258_118_400)
 def parse_day(value: object) -> str | None:
     """Return the ISO day of a date, in UTC where a time zone is given; None if it is none.
 
-    Known are ISO days (unpadded too), months (their first day), ISO and RFC 1123 moments, and
-    seconds since 1970. Nothing is guessed: `3/4/2025` is no day.
+    Known are ISO days (unpadded too), months (which stay months: `1999-02`), ISO and RFC 1123
+    moments, and seconds since 1970. Nothing is guessed: `3/4/2025` is no day.
     """
     if isinstance(value, str):
         return _written_day(value.strip()) if len(value) < 64 else None  # noqa: PLR2004
@@ -581,7 +580,8 @@ def _written_day(text: str) -> str | None:
         if match := _DAY.fullmatch(text):
             return _checked(date(int(match[1]), int(match[2]), int(match[3])))
         if match := _MONTH.fullmatch(text):
-            return _checked(date(int(match[1]), int(match[2]), 1))
+            month = _checked(date(int(match[1]), int(match[2]), 1))
+            return month and month[:7]
         if _MOMENT.fullmatch(text):
             return _checked(_in_utc(datetime.fromisoformat(text)))
         if _RFC_1123.fullmatch(text):
