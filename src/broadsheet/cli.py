@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from broadsheet import __version__
-from broadsheet.errors import BroadsheetError, QueryError, UnknownFormat, status_of
+from broadsheet.errors import BroadsheetError, QueryError, SourceError, UnknownFormat, status_of
 
 if TYPE_CHECKING:
     from broadsheet.library import Library, Progress
@@ -112,13 +112,14 @@ def import_(
     from broadsheet.present import Bar
     from broadsheet.sources import files
 
-    began, counts, unknown = time.monotonic(), Counter[str](), list[UnknownFormat]()
+    began, counts = time.monotonic(), Counter[str]()
+    left_out: list[tuple[Path, SourceError]] = []
     with _library(home) as library, Bar("records") as bar:
         for path in files.expand(paths):
             try:
                 counts += _import_one(library, path, year, bar)
-            except UnknownFormat as error:
-                unknown.append(error)
+            except SourceError as error:
+                left_out.append((path, error))
         papers = library.count()
     names = ("new", "updated", "merged", "unchanged", "rejected")
     facts = {"read": counts.total()} | {name: counts[name] for name in names}
@@ -130,7 +131,7 @@ def import_(
         typer.echo("  ".join(f"{name} {n:,}" for name, n in facts.items()) + f"  in {seconds} s")
         if counts["rejected"]:
             typer.echo("`broadsheet rejects` lists what was set aside, with the reasons.")
-    _tell_unknown(unknown, paths, counts.total())
+    _tell_left_out(left_out, paths, counts.total())
 
 
 def _import_one(library: Library, path: Path, year: int | None, bar: Any) -> Any:
@@ -141,13 +142,13 @@ def _import_one(library: Library, path: Path, year: int | None, bar: Any) -> Any
     return progress.counts if progress else {}
 
 
-def _tell_unknown(unknown: list[UnknownFormat], named: list[Path], read: int) -> None:
-    """Tell of files of no known format; an error if one was named, or nothing else was there."""
-    for error in unknown:
+def _tell_left_out(left_out: list[tuple[Path, SourceError]], named: list[Path], read: int) -> None:
+    """Tell of files not imported; a file of no known format is an error if named, or if alone."""
+    for _, error in left_out:
         typer.echo(f"not imported: {error}", err=True)
-    has_named = any(e.source == str(path) for e in unknown for path in named)
-    if unknown and (has_named or not read):
-        raise typer.Exit(status_of(unknown[0]).exit)
+    for path, error in left_out:
+        if path in named or not read or not isinstance(error, UnknownFormat):
+            raise typer.Exit(status_of(error).exit)
 
 
 @app.command()
@@ -339,11 +340,12 @@ def eval_(
     as_json: AsJson = False,
 ) -> None:
     """Judge search on a folder of queries with judged documents (BEIR form)."""
-    from broadsheet import measure, present
+    from broadsheet import present
+    from broadsheet.measure import quality
     from broadsheet.present import Bar
 
     with Bar("queries") as bar:
-        found = measure.judge(
+        found = quality.judge(
             folder, corpus=corpus, mode=_mode(mode, None), pool=pool, progress=bar.show
         )
     if as_json:
@@ -362,11 +364,12 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure import, search and start against their budgets, in a temporary home."""
-    from broadsheet import measure, present
+    from broadsheet import present
+    from broadsheet.measure import speed
     from broadsheet.present import Bar
 
     with Bar("papers") as bar:
-        found = measure.bench(papers, corpus=corpus, progress=bar.show)
+        found = speed.bench(papers, corpus=corpus, progress=bar.show)
     if as_json:
         _print_json(found)
     else:

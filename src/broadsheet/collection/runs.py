@@ -41,7 +41,7 @@ def begin(connection: Connection, source: str, now: str) -> int:
         "cursor": 0,
     }  # fmt: skip
     statement = insert(schema.runs).values(row).returning(schema.runs.c.id)
-    return connection.execute(statement).scalar_one()
+    return int(connection.execute(statement).scalar_one())
 
 
 def advance(connection: Connection, run: int, cursor: int, counts: Mapping[str, int]) -> None:

@@ -32,7 +32,7 @@ papers = Table(
     metadata,
     Column("id", _ROW_ID, primary_key=True),
     # Set when this paper turned out to be another one: its address leads there for ever.
-    Column("merged_into", _ROW_ID, ForeignKey("papers.id")),
+    Column("merged_into", _ROW_ID, ForeignKey("papers.id"), index=True),
     Column("title", Text, nullable=False),
     Column("abstract", Text, nullable=False),
     Column("summary", Text, nullable=False),

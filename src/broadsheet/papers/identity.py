@@ -52,9 +52,13 @@ def _acl(value: str) -> str:
     return value.upper() if value[0].isalpha() else value.lower()
 
 
-def _doi(value: str) -> ExternalId:
-    """Return a DOI, or the arXiv or ACL id that it only wraps."""
-    value = _ESCAPE.sub(lambda m: chr(int(m[1], 16)), value).rstrip(".,;)>]\"'").lower()
+def _doi(value: str) -> ExternalId | None:
+    """Return a DOI, or the arXiv or ACL id that it only wraps; None if too little is left of it."""
+    while value != (plain := _ESCAPE.sub(lambda m: chr(int(m[1], 16)), value)):
+        value = plain
+    value = value.rstrip(".,;)<>]\"'").lower()
+    if not _DOI.fullmatch(value):
+        return None
     if match := _ARXIV_DOI.fullmatch(value):
         return ExternalId("arxiv", _old_arxiv(match[1]))
     if match := _ACL_DOI.fullmatch(value):
@@ -62,7 +66,7 @@ def _doi(value: str) -> ExternalId:
     return ExternalId("doi", value)
 
 
-_FORMS: tuple[tuple[re.Pattern[str], Callable[[str], ExternalId]], ...] = (
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[str], ExternalId | None]], ...] = (
     (_ARXIV_LINK, lambda v: ExternalId("arxiv", _old_arxiv(v))),
     (_ARXIV, lambda v: ExternalId("arxiv", _old_arxiv(v))),
     (_ACL, lambda v: ExternalId("acl", _acl(v))),

@@ -9,7 +9,7 @@ _TEX_DRESS = re.compile(
     r"\\(?:text\w*|math\w*|operatorname|emph|mbox|bf|it|rm|tt|sc|sf|em|cal|displaystyle|left|right)"
     r"(?![a-zA-Z])"
 )
-_TEX_ACCENT = re.compile(r"""\\["'`^~=.](?![a-zA-Z]{2})|\\[uvhtcdbkr](?=\{)""")
+_TEX_ACCENT = re.compile(r"""\\["'`^~=.](?![a-zA-Z]{2})|\\[uvhtcdbkr](?=\{| [a-z](?![a-z]))""")
 _NOT_ALNUM = re.compile(r"[^a-z0-9]+")
 _NOT_WORD = re.compile(r"[\W_]+")
 _SPACES = re.compile(r"\s+")

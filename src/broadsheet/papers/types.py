@@ -102,7 +102,7 @@ class Paper:
 
     @property
     def day(self) -> str | None:
-        """The ISO day or month that this paper is sorted by: announced, else submitted, else published."""
+        """The ISO day or month to sort by: announced, else submitted, else published."""
         return self.announced or self.submitted or self.published
 
     @property

@@ -214,6 +214,10 @@ class EmbeddedIndex:
         """Return the vector of a paper, or None if it has none."""
         return self._parts.vectors.vector(paper) if self._parts else None
 
+    def distinctive(self, words: Sequence[str], k: int) -> list[str]:
+        """Return the `k` of `words` that say most of a text, each as often as it stands there."""
+        return self._parts.text.distinctive(words, k) if self._parts else []
+
     def newest(self, words: Sequence[str], query: Query, k: int) -> list[int]:
         """Return the `k` matches with the newest days."""
         return self._parts.text.newest(self._compiled(words, query), k) if self._parts else []

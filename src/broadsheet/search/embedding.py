@@ -39,6 +39,7 @@ MAX_CHARACTERS = 20_000
 """Only this many characters of a text are considered; an abstract has about 1,200."""
 
 _BATCH = 512
+_SHORT = 64
 _MARK = "\0"  # between two texts; no text can contain it once it has been folded
 _MARK_WORD = b"\0"
 _UNKNOWN = -1
@@ -268,7 +269,9 @@ class StaticEmbedder:
         count: int,
         matrix: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        # Here, so that a program that only loads the model does not wait for scipy.
+        if count == 1 and len(columns) <= _SHORT:
+            return _sum_one(columns, matrix)
+        # Here, so that a program that only asks short questions does not wait for scipy.
         from scipy.sparse import csr_matrix  # noqa: PLC0415
 
         ones = np.ones(len(columns), dtype=np.float32)
@@ -301,6 +304,14 @@ class StaticEmbedder:
         slots[slots == len(self._pair_keys)] = 0
         hits = np.flatnonzero(self._pair_keys[slots] == keys)
         return at[hits], self._pair_rows[slots[hits]]
+
+
+def _sum_one(columns: NDArray[np.int32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sum for a single short text, rounded as the sparse product rounds it."""
+    total = np.zeros((1, matrix.shape[1]), np.float32)
+    for row, times in zip(*np.unique(columns, return_counts=True), strict=True):
+        total += np.sqrt(np.float32(times)) * matrix[row]
+    return total
 
 
 def _read_weights(content: bytes) -> _Weights:

@@ -41,6 +41,9 @@ FUSED = 400
 NEAREST = 200
 """So many papers near in meaning join those found by words."""
 MAX_LIMIT = 1000
+MAX_OFFSET = 100_000
+SIMILAR_WORDS = 40
+"""So many of the words that say most of a paper look for papers like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Engine:
         total, facets = counting.result()
         total = max(total + extra, min(len(ranked), offset + limit + 1))
         here = ranked[offset : offset + limit]
-        has_more = len(ranked) > offset + limit
+        has_more = len(ranked) > offset + limit <= MAX_OFFSET
         return Page(
             query=str(query),
             mode=mode,
@@ -162,7 +165,8 @@ class Engine:
         vector = self._index.paper_vector(paper.id) if mode != "text" else None
         if vector is None and mode != "text":
             vector = self._embedder.embed([paper.text])[0]
-        words = (*bare_words(query), *paper.text.split())
+        own = self._index.distinctive(paper.text.split(), SIMILAR_WORDS)
+        words = (*bare_words(query), *own)
         return _Wish(query, words, vector, SHARE_SIMILAR, frozenset({paper.id}))
 
     # ------------------------------------------------------------------ the order
@@ -302,8 +306,9 @@ def _read_cursor(cursor: str, query: Query, mode: Mode) -> int:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         offset, signature = orjson.loads(base64.urlsafe_b64decode(padded))
-        if signature == _signature(query, mode) and isinstance(offset, int) and offset >= 0:
-            return offset
+        if signature == _signature(query, mode) and type(offset) is int:
+            # Whoever forges a cursor gets a page, but none so deep that it harms.
+            return min(max(offset, 0), MAX_OFFSET)
     except (ValueError, binascii.Error, TypeError):
         pass
     raise QueryError(

@@ -48,6 +48,9 @@ class Index(Protocol):
     def paper_vector(self, paper: int) -> NDArray[np.float32] | None:
         """Return the vector of a paper, or None if it has none."""
 
+    def distinctive(self, words: Sequence[str], k: int) -> list[str]:
+        """Return the `k` of `words` that say most of a text, each as often as it stands there."""
+
     def newest(self, words: Sequence[str], query: Query, k: int) -> list[int]:
         """Return the `k` matches with the newest days."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -280,12 +282,33 @@ class TextIndex:
         kept = set(sorted(terms, key=lambda t: (common[t] or 1 << 60, t))[:limit])
         return [t for t in terms if t in kept]
 
+    def distinctive(self, words: Iterable[str], k: int) -> list[str]:
+        """Return the `k` of `words` that say most of a text, each as often as it stands there.
+
+        By how often in the text and how rare among papers (tf · idf, Salton and Buckley 1988).
+        What a single paper has leads to no other, and stop words lead anywhere: both are left out.
+        """
+        searcher = self._searcher()
+        found: dict[str, list[str]] = {}
+        for word in words:
+            for term in stems(word[:_LONGEST]):
+                if term not in STOP_WORDS and len(term) > 1:
+                    found.setdefault(term, []).append(word)
+        common = {t: searcher.doc_freq("body", t) for t in found}
+        papers = max(searcher.num_docs, 1)
+        said = {t: len(found[t]) * math.log(papers / n) for t, n in common.items() if n > 1}
+        kept = sorted(said, key=lambda t: (-said[t], t))[:k]
+        return [word for term in kept for word in found[term]]
+
     def compile_words(self, words: Iterable[str]) -> Compiled | None:
-        """Return the query that scores papers by any of `words`; None if there is no word."""
+        """Return the query that scores papers by any of `words`; None if there is no word.
+
+        A word that stands more than once counts as often.
+        """
+        words = list(words)
+        often = Counter(t for w in words for t in stems(w[:_LONGEST]))
         terms = self.rarest(words)
-        if not terms:
-            return None
-        return _any(q for t in terms for q in _in_text(t))
+        return _any(q for t in terms for q in _in_text(t, often[t])) if terms else None
 
     def compile(self, words: Sequence[str], query: Query) -> Compiled | None:
         """Return the query for what matches in words: every condition, and any of `words`.
@@ -379,9 +402,10 @@ def _term(field: str, value: str | int) -> Compiled:
     return Compiled.term_query(SCHEMA, field, value)
 
 
-def _in_text(term: str) -> tuple[Compiled, Compiled]:
-    title = Compiled.boost_query(_scoring("title", term), TITLE_WEIGHT)
-    return title, _scoring("body", term)
+def _in_text(term: str, times: int) -> tuple[Compiled, Compiled]:
+    title = Compiled.boost_query(_scoring("title", term), TITLE_WEIGHT * times)
+    body = _scoring("body", term)
+    return title, Compiled.boost_query(body, times) if times > 1 else body
 
 
 def _scoring(field: str, term: str) -> Compiled:

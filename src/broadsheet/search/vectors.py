@@ -253,5 +253,6 @@ def _cosines(
     view: _View, rows: NDArray[np.int64], query: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     # Rounding to int8 can lengthen a row a little.
-    cosines = (view.matrix[rows].astype(np.float32) @ query) * view.scales[rows]
-    return np.clip(cosines, -1, 1)
+    dots = view.matrix[rows].astype(np.float32) @ query
+    cosines: NDArray[np.float32] = (dots * view.scales[rows]).clip(-1, 1)
+    return cosines

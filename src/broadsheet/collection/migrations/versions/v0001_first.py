@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["merged_into"], ["papers.id"], name=op.f("fk_papers_merged_into")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_papers")),
     )
+    op.create_index(op.f("ix_papers_merged_into"), "papers", ["merged_into"], unique=False)
     op.create_index("ix_papers_day", "papers", ["day", "id"], unique=False)
     op.create_table(
         "runs",

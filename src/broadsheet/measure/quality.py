@@ -1,4 +1,4 @@
-"""`eval` and `bench`: how good and how fast search is, measured in a temporary home."""
+"""`eval`: how good search is on a judged set, measured in a temporary home."""
 
 from __future__ import annotations
 
@@ -25,14 +25,12 @@ from broadsheet.search.engine import Mode
 from broadsheet.search.query import Like, Query
 
 Show = Callable[[str, int, int | None, int], None]
+"""Takes what is being done, steps done, steps in all (None: unknown), and things done."""
 DEPTH = 1000
 
 
 def _ignore(_name: str, _done: int, _size: int | None, _count: int) -> None:
     """Show nothing."""
-
-
-# ---------------------------------------------------------------------------- eval
 
 
 class _Topic(NamedTuple):

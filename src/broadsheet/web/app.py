@@ -1,0 +1,176 @@
+"""The web application: routes, headers, and one place where errors become answers."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from broadsheet import __version__, wire
+from broadsheet.errors import BroadsheetError, PaperNotFound, QueryError
+from broadsheet.library import Clock, Library
+from broadsheet.papers.identity import parse_external_id
+from broadsheet.search.engine import Mode
+from broadsheet.web import views
+from broadsheet.web.api import PROBLEM, Json, api
+from broadsheet.web.pages import EXAMPLES, pages
+from broadsheet.web.site import Site, local_now
+
+_log = logging.getLogger(__name__)
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+RETRY_AFTER = "5"
+"""Seconds after which a request that could not be answered may be tried again."""
+
+
+def create_app(
+    library: Library,
+    *,
+    page_size: int = 20,
+    mode: Mode = "hybrid",
+    clock: Clock = local_now,
+) -> FastAPI:
+    """Return the application that serves `library`; `clock` gives the day on the masthead."""
+    app = FastAPI(
+        title="Broadsheet",
+        summary="The daily paper of research, on your own machine.",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        # Its redirects would be absolute, built from the Host header.
+        redirect_slashes=False,
+    )
+    app.state.site = Site(library, page_size, mode, clock)
+    app.include_router(api)
+    app.include_router(pages)
+    app.add_middleware(_Headers)
+    for kind, answer in _ANSWERS.items():
+        app.add_exception_handler(kind, answer)
+    return app
+
+
+class _Headers:
+    """Adds the headers that every answer has, and answers HEAD like GET without a body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_head = scope["method"] == "HEAD"
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(MutableHeaders(scope=message))
+            elif is_head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        asked = {**scope, "method": "GET"} if is_head else scope
+        await self.app(asked, receive, send_on)
+
+
+def _add_headers(headers: MutableHeaders) -> None:
+    headers.setdefault("Cache-Control", "no-cache")
+    for name, value in HEADERS.items():
+        headers[name] = value
+
+
+# ---------------------------------------------------------------------------- errors
+
+
+def _answer(
+    request: Request,
+    problem: wire.Json,
+    headers: Mapping[str, str] | None = None,
+    template: str = "error.html",
+    **facts: Any,
+) -> Response:
+    """Return a problem as JSON under /api, and as a page elsewhere."""
+    made: Response
+    path = request.url.path
+    if path == "/api" or path.startswith("/api/"):
+        made = Json(problem, problem["status"], media_type=PROBLEM)
+    else:
+        site: Site = request.app.state.site
+        q = request.query_params.get("q", "") if path == "/search" else ""
+        made = site.page(template, problem["status"], q=q, problem=problem, **facts)
+    made.headers.update(headers or {})
+    return made
+
+
+def _plain_problem(status: int, detail: str) -> wire.Json:
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail}
+
+
+async def _on_broadsheet_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BroadsheetError)  # noqa: S101 (registered for nothing else)
+    problem = wire.problem(error)
+    if isinstance(error, QueryError):
+        fault = views.fault(error)
+        return _answer(request, problem, template="misread.html", fault=fault, examples=EXAMPLES)
+    if isinstance(error, PaperNotFound):
+        external = parse_external_id(error.id)
+        elsewhere = external and views.outside(external)
+        return _answer(
+            request, problem, template="missing.html", ident=error.id, elsewhere=elsewhere
+        )
+    is_temporary = problem["status"] == HTTPStatus.SERVICE_UNAVAILABLE
+    return _answer(request, problem, {"Retry-After": RETRY_AFTER} if is_temporary else None)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    said = error.detail != HTTPStatus(error.status_code).phrase
+    detail = error.detail if said else _DETAILS.get(error.status_code, error.detail)
+    return _answer(request, _plain_problem(error.status_code, detail), error.headers)
+
+
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address can only be read, with GET or HEAD.",
+}
+
+
+async def _on_bad_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    said = [f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()]
+    return _answer(request, _plain_problem(400, "; ".join(said) + "."))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    number = secrets.token_hex(4)
+    _log.error("request_failed id=%s path=%s", number, request.url.path, exc_info=error)
+    detail = f"This is a fault of Broadsheet's; the log has it as {number}."
+    # The middleware stands inside of whatever answers this, so its headers are added here.
+    made = _answer(request, _plain_problem(500, detail))
+    _add_headers(made.headers)
+    return made
+
+
+_ANSWERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    BroadsheetError: _on_broadsheet_error,
+    HTTPException: _on_http_error,
+    RequestValidationError: _on_bad_request,
+    Exception: _on_bug,
+}

@@ -1,0 +1,176 @@
+"""The pages: each route is request, library, template. Nothing here changes anything."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from broadsheet.errors import QueryError, SearchIndexError
+from broadsheet.library import Library, Sheet
+from broadsheet.papers.identity import format_paper_id, parse_external_id
+from broadsheet.papers.types import PaperId
+from broadsheet.search import query as language
+from broadsheet.search.engine import MODES, Hit, Mode
+from broadsheet.web import narrowing, views
+from broadsheet.web.site import Here, Site
+
+pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+SIMILAR = 6
+LINKED_AUTHORS = 40
+NAMED_AUTHORS = 1000
+EXTRA = 3000
+"""Characters of a record's further fields that the page of a paper shows."""
+
+ROOM = 10
+"""Links that there must be room for to offer other orders and modes."""
+
+EXAMPLES = (
+    ("graph networks -survey", "words, one of them left out"),
+    ('"retrieval augmented" year:2024..', "a phrase, since 2024"),
+    ("author:hinton sort:date", "one author, newest first"),
+    ("cat:cs.* (robust OR resilient)", "a whole archive, one word or the other"),
+)
+
+
+@pages.get("/")
+def front(site: Here, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> HTMLResponse:
+    """Return the latest papers, day by day."""
+    size = site.page_size
+    papers = site.library.latest(size + 1, (page - 1) * size)
+    if not papers and page > 1:
+        raise HTTPException(404, "There are not so many pages of papers in this collection.")
+    return site.page(
+        "front.html",
+        count=site.count(),
+        days=views.by_day(papers[:size], has_lead=page == 1),
+        page=page,
+        has_more=len(papers) > size,
+    )
+
+
+@pages.get("/search")
+def search(
+    site: Here, q: str = "", mode: Mode | None = None, cursor: str | None = None
+) -> Response:
+    """Return a page of hits; a pasted id, DOI or link leads to its paper."""
+    q = q.strip()
+    if not q:
+        return RedirectResponse("/", 303)
+    found = site.library.find(q)
+    if found is not None:
+        return _see_paper(found)
+    used = mode or site.mode
+    said = used if used != site.mode else ""
+    query = language.parse(q)
+    try:
+        hits = site.library.search(q, mode=used, limit=site.page_size, cursor=cursor or None)
+    except QueryError:
+        if not cursor:
+            raise
+        # The query can be read, so it is the cursor that belongs to another search.
+        return RedirectResponse(narrowing.search_url(str(query), said), 303)
+    has_room = narrowing.room(query) >= ROOM
+    return site.page(
+        "search.html",
+        q=q,
+        found=hits,
+        said=said,
+        is_first=not cursor,
+        entries=views.hit_entries(hits.hits),
+        facets=narrowing.facets(hits, query, said),
+        narrowings=narrowing.narrowings(query, said),
+        orders=_orders(query, said) if has_room else [],
+        modes=_modes(site, used, str(query)) if has_room else [],
+        next_url=hits.next and narrowing.search_url(hits.query, said, hits.next),
+        unknown=parse_external_id(q),
+    )
+
+
+def _orders(query: language.Query, mode: str) -> list[tuple[str, bool, str]]:
+    """Return the orders of a search: name, whether it is the one used, address."""
+    return [
+        (name, (query.sort or "relevance") == name, _sorted_url(query, sort, mode))
+        for name, sort in (("relevance", None), ("date", "date"))
+    ]
+
+
+def _sorted_url(query: language.Query, sort: str | None, mode: str) -> str:
+    return narrowing.search_url(narrowing.sorted_by(query, sort), mode)
+
+
+_MODE_NAMES = {"hybrid": "words and meaning", "text": "words", "vector": "meaning"}
+
+
+def _modes(site: Site, used: Mode, query: str) -> list[tuple[str, bool, str]]:
+    """Return the modes of a search: name, whether it is the one used, address."""
+    return [
+        (_MODE_NAMES[m], m == used, narrowing.search_url(query, m if m != site.mode else ""))
+        for m in MODES
+    ]
+
+
+def _see_paper(paper_id: PaperId) -> RedirectResponse:
+    # Not 308: records can be told apart again, and browsers keep a 308 for ever.
+    return RedirectResponse(f"/paper/{format_paper_id(paper_id)}", 303)
+
+
+@pages.get("/paper/{ident:path}")
+def paper(site: Here, ident: str) -> Response:
+    """Return all that is known of a paper; any other id of it leads to its one address."""
+    sheet = site.library.sheet(ident)
+    if ident != format_paper_id(sheet.paper.id):
+        return _see_paper(sheet.paper.id)
+    return site.page("paper.html", **_paper_facts(sheet), similar=_similar(site.library, ident))
+
+
+def _paper_facts(sheet: Sheet) -> dict[str, Any]:
+    found = sheet.paper
+    linked, rest = found.authors[:LINKED_AUTHORS], found.authors[LINKED_AUTHORS:]
+    return {
+        "paper": found,
+        "authors": views.authors(linked),
+        "more_authors": [views.clip(name, 80) for name in rest[:NAMED_AUTHORS]],
+        "unnamed": max(len(rest) - NAMED_AUTHORS, 0),
+        "venue": narrowing.link(narrowing.venue(found.venue)),
+        "categories": views.categories(found),
+        "dates": views.dates(found),
+        "ids": [views.outside(i) for i in found.external_ids],
+        "links": views.links(found),
+        "citation": views.citation(found),
+        "records": sheet.records,
+        "extra_size": EXTRA,
+        "places": sheet.places,
+    }
+
+
+def _similar(library: Library, ident: str) -> list[Hit]:
+    try:
+        return library.similar(ident, limit=SIMILAR)
+    except SearchIndexError:
+        # The record alone makes a page; only what the index adds is missing.
+        return []
+
+
+@pages.get("/about/query")
+def about_query(site: Here) -> HTMLResponse:
+    """Return the query language, from the table that also reads it."""
+    return site.page("query.html", fields=language.FIELDS, examples=EXAMPLES)
+
+
+@pages.get("/healthz")
+async def health() -> PlainTextResponse:
+    """Return that the server answers."""
+    return PlainTextResponse("ok\n")
+
+
+@pages.get("/static/{name}")
+async def static(site: Here, name: str, v: str = "") -> Response:
+    """Return a static file, to be kept for a year if asked for by its version."""
+    file = site.static.get(name)
+    if file is None:
+        raise HTTPException(404)
+    is_lasting = v == file.version
+    keep = "public, max-age=31536000, immutable" if is_lasting else "no-cache"
+    return Response(file.body, media_type=file.media_type, headers={"Cache-Control": keep})

@@ -1,0 +1,109 @@
+"""What every page needs: the library, the defaults, the clock, the templates, the static files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from importlib.resources import files
+from typing import Annotated, Any, NamedTuple
+
+import orjson
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from broadsheet.library import Clock, Library
+from broadsheet.papers.identity import format_paper_id
+from broadsheet.search.engine import Mode
+from broadsheet.web import narrowing, views
+
+_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+class StaticFile(NamedTuple):
+    """One file that pages refer to: `version` changes with its content."""
+
+    body: bytes
+    media_type: str
+    version: str
+
+
+def _read_static() -> dict[str, StaticFile]:
+    found = {}
+    for file in files("broadsheet.web").joinpath("static").iterdir():
+        suffix = file.name[file.name.rfind(".") :]
+        if suffix in _TYPES:
+            body = file.read_bytes()
+            version = blake2b(body, digest_size=6).hexdigest()
+            found[file.name] = StaticFile(body, _TYPES[suffix], version)
+    return found
+
+
+def _readable(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def local_now() -> datetime:
+    """Return the time now, aware, in the time zone of this machine."""
+    return datetime.now(UTC).astimezone()
+
+
+def _environment(static: dict[str, StaticFile]) -> Environment:
+    made = Environment(
+        loader=PackageLoader("broadsheet.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        static=lambda name: f"/static/{name}?v={static[name].version}",
+        search_url=narrowing.search_url,
+    )
+    made.filters.update(
+        number=lambda n: f"{n:,}",
+        day=views.day_in_words,
+        clip=views.clip,
+        readable=_readable,
+        paper_id=format_paper_id,
+    )
+    return made
+
+
+@dataclass(frozen=True)
+class Site:
+    """One library as a web site: `page_size` and `mode` hold where a request says nothing."""
+
+    library: Library
+    page_size: int
+    mode: Mode
+    clock: Clock
+    static: dict[str, StaticFile] = field(default_factory=_read_static)
+    templates: Environment = field(init=False)
+    _counted: Callable[[int], int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "templates", _environment(self.static))
+        counted = lru_cache(maxsize=1)(lambda _sequence: self.library.count())
+        object.__setattr__(self, "_counted", counted)
+
+    def count(self) -> int:
+        """Return how many papers the collection holds, counted once for every state of it."""
+        return self._counted(self.library.index.sequence)
+
+    def page(self, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+        """Return the page that `template` makes of `facts`."""
+        facts.setdefault("q", "")
+        text = self.templates.get_template(template).render(today=self.clock().date(), **facts)
+        # A lone surrogate has no UTF-8; one hostile record must not take its page down.
+        return HTMLResponse(text.encode("utf-8", "replace"), status)
+
+
+async def _site_of(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+Here = Annotated[Site, Depends(_site_of)]
+"""The site that a route belongs to."""

@@ -1,0 +1,238 @@
+"""What a killed process leaves behind: everything that was acknowledged, and nothing twice."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from broadsheet.factory import open_library
+from broadsheet.search.embedding import StaticEmbedder
+from flows.invented import (
+    Line,
+    Standing,
+    assert_sound,
+    bridged,
+    lines,
+    standing,
+    written,
+)
+from processes import IS_LONG, broadsheet, command, ended, printed, start, start_script
+
+KILLS = 200 if IS_LONG else 20
+LINES = 26_000 if IS_LONG else 5_000
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    """The model, loaded once."""
+    return StaticEmbedder.load()
+
+
+def test_a_killed_import_keeps_what_it_acknowledged_and_ends_as_if_undisturbed(tmp_path, embedder):
+    """After SIGKILL at any moment the committed batches stand, and importing again completes."""
+    made = lines(LINES)
+    file = written(tmp_path / "papers.jsonl", made)
+    began = time.monotonic()
+    printed("--home", tmp_path / "undisturbed", "import", file)
+    seconds = time.monotonic() - began
+    expected = _standing_in(tmp_path / "undisturbed", embedder)
+    dice, kills, number, inside = random.Random(8620), 0, 0, 0
+
+    while kills < KILLS:
+        home = tmp_path / f"home{number}"
+        words = command("--home", home, "import", file)
+        if _is_killed(words, dice.uniform(0, seconds)):
+            kills += 1
+            done = _acknowledged(home)
+            inside += 0 < done < len(made)
+            _assert_kept(home, made[:done], embedder)
+        else:
+            assert _standing_in(home, embedder) == expected
+            number += 1
+    home = tmp_path / f"home{number}"
+    printed("--home", home, "import", file)
+
+    assert inside > KILLS // 10
+    assert _standing_in(home, embedder) == expected
+    assert broadsheet("--home", home, "check").returncode == 0
+
+
+def _is_killed(words: list[str], delay: float) -> bool:
+    """Start a process and kill it after `delay` seconds; False if it had ended by then."""
+    process = start(words)
+    try:
+        code = process.wait(delay)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code, _, _ = ended(process)
+    process.communicate()
+    assert code in {0, -signal.SIGKILL}
+    return code != 0
+
+
+def _acknowledged(home: Path) -> int:
+    """Return how many lines of the file the furthest run has committed, and see that it counts."""
+    if not (home / "broadsheet.db").exists():
+        return 0
+    with sqlite3.connect(f"file:{home / 'broadsheet.db'}?mode=ro", uri=True) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone():
+            return 0
+        found = connection.execute(
+            "SELECT cursor, (SELECT coalesce(sum(value), 0) FROM json_each(counts)) FROM runs"
+        ).fetchall()
+    connection.close()
+    assert all(cursor == counted for cursor, counted in found)
+    return max((cursor for cursor, _ in found), default=0)
+
+
+def _assert_kept(home: Path, made: list[Line], embedder: StaticEmbedder) -> None:
+    """See that a home holds exactly these lines of the file, in record and index alike."""
+    with open_library(home, embedder=embedder) as library:
+        found = standing(library)
+        assert sorted(k for _, k, _, _ in found.records) == sorted(x.key for x in made if x.key)
+        assert len(found.papers) == len(_works(made))
+        broken = [n for n, x in enumerate(made, 1) if x.key is None]
+        assert [place for _, place, _, _ in found.rejects] == broken
+        if made:
+            assert_sound(library, told=len(made) // 20 * 10)
+        else:
+            assert library.check().problems == []
+
+
+def _works(made: list[Line]) -> set[int]:
+    return {line.work for line in made if line.work is not None}
+
+
+def _standing_in(home: Path, embedder: StaticEmbedder) -> Standing:
+    with open_library(home, embedder=embedder) as library:
+        assert_sound(library, told=30)
+        return standing(library)
+
+
+# ---------------------------------------------------------------------------- on purpose
+
+# `owner` has the function `name`; its call number `at` for which `when` holds is the last one.
+_DEADLY = """
+import os, signal, sys
+from pathlib import Path
+from broadsheet import library
+from broadsheet.cli import main
+from broadsheet.collection import papers, runs
+from broadsheet.collection.database import Database
+from broadsheet.search import embedded, manifest, text_index, vectors
+
+library.BATCH, library.SYNC_EVERY = 100, 150
+
+def deadly(owner, name, at, moment, when):
+    original, calls = getattr(owner, name), []
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+    def called(*args, **named):
+        calls.extend([1] * bool(when(args)))
+        is_last = len(calls) == at and when(args)
+        if is_last and moment == "before":
+            die()
+        answer = original(*args, **named)
+        if is_last:
+            die()
+        return answer
+    setattr(owner, name, called)
+
+def to(name):
+    return lambda args: args[0].name == name
+
+def always(args):
+    return True
+
+deadly(%s)
+sys.argv = ["broadsheet", *sys.argv[1:]]
+main()
+"""
+
+IN_IMPORT = {
+    "before the first row of a fresh home": "runs, 'begin', 1, 'before', always",
+    "inside the first transaction": "runs, 'advance', 1, 'before', always",
+    "inside a later transaction": "runs, 'advance', 5, 'after', always",
+    "between records and changes": "papers, '_write_changes', 3, 'before', always",
+    "while papers are merged": "papers, '_write_merges', 7, 'after', always",
+    "after a commit, before the index": "library.Library, '_file_batch', 3, 'after', always",
+    "after the last commit": "runs, 'finish', 1, 'before', always",
+    "when the parts are made": "embedded.EmbeddedIndex, 'adopt', 1, 'before', always",
+    "as current.json is written": "manifest, 'flush', 1, 'before', to('current.new')",
+    "after current.json is written": "manifest, 'write', 1, 'after', to('current.json')",
+    "before vectors": "vectors.VectorMatrix, 'append', 2, 'before', always",
+    "with the rows but not the scales": "manifest, 'flush', 2, 'after', to('vectors.i8')",
+    "with rows and scales but no papers": "manifest, 'flush', 3, 'after', to('scales.f32')",
+    "with all arrays but no manifest": "manifest, 'write', 2, 'before', to('manifest.json')",
+    "as the manifest of vectors is written": "manifest, 'flush', 2, 'before', to('manifest.new')",
+    "between vectors and text": "vectors.VectorMatrix, 'append', 2, 'after', always",
+    "with text applied but not committed": "text_index.TextIndex, 'commit', 2, 'before', always",
+    "between tantivy and its manifest": "manifest, 'write', 2, 'before', to('text.json')",
+    "after the manifest of text": "manifest, 'write', 3, 'after', to('text.json')",
+    "before segments are merged": "text_index.TextIndex, 'release', 1, 'before', always",
+}
+IN_REBUILD = {
+    "in the middle": "embedded.Parts, 'fill', 2, 'after', always",
+    "before it is finished": "embedded.Parts, 'finish', 1, 'before', always",
+    "between text and vectors": "text_index.TextIndex, 'commit', 1, 'after', always",
+    "before it is adopted": "embedded.EmbeddedIndex, 'adopt', 1, 'before', always",
+    "as it is adopted": "manifest, 'write', 1, 'before', to('current.json')",
+    "before the old one is gone": "embedded.shutil, 'rmtree', 1, 'before', always",
+    "after the old one is gone": "embedded.shutil, 'rmtree', 1, 'after', always",
+}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A file of some hundred lines, whose last ones make papers one that were two."""
+    return written(tmp_path_factory.mktemp("file") / "papers.jsonl", bridged(600))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, file, embedder):
+    """What one quiet import of the file gives."""
+    with open_library(tmp_path_factory.mktemp("quiet"), embedder=embedder) as library:
+        for _ in library.import_file(file):
+            pass
+        assert_sound(library, told=30)
+        assert library.count() == len(_works(bridged(600))) - 15  # pairs that became one
+        return standing(library)
+
+
+@pytest.mark.parametrize("point", IN_IMPORT.values(), ids=IN_IMPORT)
+def test_an_import_killed_at_a_chosen_point_is_made_whole(point, home, file, undisturbed, embedder):
+    """Wherever an import dies, opening mends the index and importing again completes the record."""
+    code, _, err = ended(start_script(_DEADLY % point, "--home", home, "import", file))
+    assert code == -signal.SIGKILL, err
+
+    with open_library(home, embedder=embedder) as library:
+        assert library.check().problems == []
+        before = library.count()
+        for _ in library.import_file(file):
+            assert library.count() >= before - 20  # the bridges at the end make pairs one
+        assert_sound(library, told=30)
+        assert standing(library) == undisturbed
+
+
+@pytest.mark.parametrize("point", IN_REBUILD.values(), ids=IN_REBUILD)
+def test_a_killed_rebuild_leaves_an_index_that_agrees(point, home, file, undisturbed, embedder):
+    """Wherever a rebuild dies, the old index or the new one stands whole, and can be rebuilt."""
+    with open_library(home, embedder=embedder) as library:
+        for _ in library.import_file(file):
+            pass
+    code, _, err = ended(start_script(_DEADLY % point, "--home", home, "rebuild"))
+    assert code == -signal.SIGKILL, err
+
+    with open_library(home, embedder=embedder) as library:
+        assert_sound(library, told=30)
+        list(library.rebuild())
+        assert_sound(library, told=30)
+        assert standing(library) == undisturbed
+        folders = [f.name for f in (home / "index").iterdir() if f.is_dir()]
+        assert len(folders) == 1

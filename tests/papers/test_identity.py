@@ -1,0 +1,413 @@
+"""Ids in every spelling, when two records are one paper, and what a merge shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from broadsheet.papers.identity import (
+    GENERIC_TITLE,
+    SKETCH_SIZE,
+    abstract_overlap,
+    compose,
+    evidence,
+    format_paper_id,
+    ids_conflict,
+    parse_external_id,
+    parse_paper_id,
+    same_paper,
+    sketch,
+)
+from broadsheet.papers.types import ExternalId, PaperId, Record
+
+S2 = "0123456789abcdef0123456789abcdef01234567"
+SPELLINGS = [
+    ("arxiv:2503.11677", "2503.11677"),
+    ("arxiv:2503.11677", "2503.11677v3"),
+    ("arxiv:2503.11677", "arXiv:2503.11677"),
+    ("arxiv:2503.11677", "ARXIV: 2503.11677v12"),
+    ("arxiv:2503.11677", "hf:2503.11677"),
+    ("arxiv:2503.11677", "  <https://arxiv.org/abs/2503.11677v1>  "),
+    ("arxiv:2503.11677", "http://export.arxiv.org/pdf/2503.11677v2.pdf"),
+    ("arxiv:2503.11677", "https://www.arxiv.org/html/2503.11677/?a=b#c"),
+    ("arxiv:2503.11677", "https://huggingface.co/papers/2503.11677"),
+    ("arxiv:2503.11677", "https://www.alphaxiv.org/abs/2503.11677"),
+    ("arxiv:2503.11677", "10.48550/arXiv.2503.11677"),
+    ("arxiv:2503.11677", "https://doi.org/10.48550/ARXIV.2503.11677v2"),
+    ("arxiv:0704.0001", "0704.0001"),
+    ("arxiv:math/0309136", "math/0309136"),
+    ("arxiv:math/0309136", "math.GT/0309136v2"),
+    ("arxiv:math/0309136", "https://arxiv.org/abs/math.GT/0309136"),
+    ("arxiv:hep-th/9901001", "arXiv:hep-th/9901001"),
+    ("arxiv:hep-th/9901001", "HEP-TH/9901001"),
+    ("arxiv:hep-th/9901001", "10.48550/arXiv.hep-th/9901001"),
+    ("doi:10.1000/182", "10.1000/182"),
+    ("doi:10.1000/abc.def", "10.1000/ABC.Def"),
+    ("doi:10.1000/182", "DOI: 10.1000/182"),
+    ("doi:10.1000/182", "https://doi.org/10.1000/182"),
+    ("doi:10.1000/182", "http://dx.doi.org/10.1000/182."),
+    ("doi:10.1000/182", "info:doi/10.1000/182"),
+    ("doi:10.1000/a/b", "https://doi.org/10.1000/a%2Fb"),
+    ("doi:10.1000/a/b", "https://doi.org/10.1000/a%252Fb"),
+    ("doi:10.1000.10/182", "10.1000.10/182"),
+    ("acl:P19-1001", "P19-1001"),
+    ("acl:P19-1001", "p19-1001"),
+    ("acl:P19-1001", "https://www.aclanthology.org/P19-1001.pdf"),
+    ("acl:P19-1001", "10.18653/v1/P19-1001"),
+    ("acl:P19-1001", "https://doi.org/10.3115/V1/p19-1001"),
+    ("acl:2020.acl-main.1", "2020.acl-main.1"),
+    ("acl:2020.acl-main.1", "ACL: 2020.ACL-main.1"),
+    ("acl:2020.acl-main.1", "https://aclanthology.org/2020.acl-main.1/"),
+    ("acl:2020.acl-main.1", "10.18653/v1/2020.acl-main.1"),
+    ("openreview:aBc_12-Z", "openreview:aBc_12-Z"),
+    ("openreview:aBc_12-Z", "https://openreview.net/forum?id=aBc_12-Z&noteId=x"),
+    ("openreview:aBc_12-Z", "https://openreview.net/pdf?id=aBc_12-Z"),
+    (f"s2:{S2}", f"s2:{S2.upper()}"),
+    (f"s2:{S2}", f"https://www.semanticscholar.org/paper/Some-Title/{S2}"),
+    (f"s2:{S2}", f"https://www.semanticscholar.org/paper/{S2}"),
+    ("openalex:W2741809807", "https://openalex.org/W2741809807"),
+    ("openalex:W2741809807", "openalex:w2741809807"),
+    ("openalex:W2741809807", "https://api.openalex.org/works/W2741809807"),
+    ("pmid:31452104", "pmid: 31452104"),
+    ("pmid:31452104", "https://pubmed.ncbi.nlm.nih.gov/31452104/"),
+]
+NO_IDS = [
+    "", "graph networks", "graph 2503.11677", "2503.11677 networks", "2503.116", "250.11677",
+    "math/030913", "10.1000", "10.1000/", "10.1000/...", "10.1000/%20x", "10.10/182",
+    "openreview:abc", "https://example.org/2503.11677", "https://arxiv.org/list/cs.CL/recent",
+    "s2:12ab", "openalex:31452104", "W2741809807x", "pmid:", "p12", "x" * 600,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("expected", "spelling"), SPELLINGS)
+def test_every_spelling_of_an_id_is_understood(expected: str, spelling: str):
+    """Versions, prefixes, links, wrapping DOIs and case all lead to one canonical id."""
+    assert str(parse_external_id(spelling)) == expected
+
+
+@pytest.mark.parametrize("text", NO_IDS)
+def test_what_is_no_id_is_none(text: str):
+    """Words, words with an id among them and broken ids are no ids."""
+    assert parse_external_id(text) is None
+
+
+SHAPES = st.one_of(
+    st.from_regex(r"(?a)(arxiv: ?|ARXIV:|hf:)?\d{4}\.\d{4,5}(v\d)?(\.pdf)?", fullmatch=True),
+    st.from_regex(r"(?a)[a-z][a-z-]{1,8}(\.[A-Z]{2})?/\d{7}(v\d)?", fullmatch=True),
+    st.from_regex(r"(doi:|https://doi\.org/)?10\.\d{4}/\S{1,12}", fullmatch=True),
+    st.from_regex(r"(?a)10\.1000/(%[0-9a-fA-F]{2}|[<>.a-z%]){1,6}", fullmatch=True),
+    st.from_regex(r"(?a)10\.(48550/arxiv|18653/v1|3115/v1)[./]\S{1,12}", fullmatch=True),
+    st.from_regex(r"(?a)(acl: ?)?([A-Za-z]\d{2}-\d{4}|\d{4}\.\w{2,5}-\w{1,5}\.\d)", fullmatch=True),
+    st.from_regex(r"https://openreview\.net/forum\?id=[\w-]{6,20}", fullmatch=True),
+    st.from_regex(r"(?a)(openalex:|https://openalex\.org/)[wW]\d{4,12}", fullmatch=True),
+    st.from_regex(r"s2:[0-9a-fA-F]{40}", fullmatch=True),
+    st.text(max_size=60),
+)
+
+
+@given(SHAPES)
+@example("10.1000/a%3C")
+@example("10.1000/%2525")
+@example("10.1000/%20x")
+@example("10.1000/...")
+def test_a_canonical_id_is_its_own_spelling(text: str):
+    """Reading never raises, and every id that is read reads back as itself."""
+    found = parse_external_id(text)
+    if found is not None:
+        assert parse_external_id(str(found)) == found
+
+
+@given(st.integers(1, 10**18 - 1))
+def test_our_own_ids_read_back(number: int):
+    """The id that people see leads back to the number, in both cases."""
+    shown = format_paper_id(number)
+    assert parse_paper_id(shown) == parse_paper_id(f" {shown.upper()} ") == number
+
+
+@pytest.mark.parametrize("text", ["", "p", "12", "p-1", "p1.2", "pp1", "p" + "1" * 19, "x1"])
+def test_what_is_not_our_id_is_none(text: str):
+    """Anything but p and a number is none of our ids."""
+    assert parse_paper_id(text) is None
+
+
+# ---------------------------------------------------------------------------- same paper
+
+TEXT = "we measure how tides move slow lunar nets across nine invented harbours and report it all"
+OTHER = "an unrelated account of copper kilns which nobody fired before the long winter had ended"
+LONG = "Lunar Nets for Harbour Tides"
+SHORT = "Introduction"
+ADA = ("Ada Lovelace", "Tom Reed")
+
+
+def record(**changes: object) -> Record:
+    """Return a record with authors and an abstract, with these changes."""
+    base = Record("arxiv", "k", LONG, abstract=TEXT, authors=ADA, year=2025)
+    return replace(base, **changes)
+
+
+def arxiv(number: str) -> tuple[ExternalId, ...]:
+    return (ExternalId("arxiv", number),)
+
+
+def acl(number: str) -> tuple[ExternalId, ...]:
+    return (ExternalId("acl", number),)
+
+
+VERDICTS = {
+    "title, surname and abstract": (record(), record(authors=("Lovelace, A.",)), True),
+    "title and surname": (record(abstract=""), record(abstract=OTHER), True),
+    "title alone": (
+        record(authors=(), abstract=""),
+        record(authors=(), abstract=""),
+        False,
+    ),
+    "title with authors on one side only": (record(authors=(), abstract=""), record(), False),
+    "title and abstract, authors unknown": (record(authors=()), record(), True),
+    "title, other abstract, authors unknown": (
+        record(authors=(), abstract=OTHER),
+        record(),
+        False,
+    ),
+    "title and abstract, other people": (record(authors=("Zoe Quill",)), record(), False),
+    "other title": (record(title="Lunar Nets"), record(), False),
+    "no title": (record(title="?!"), record(title="..."), False),
+    "generic title, one surname, years apart": (
+        record(title=SHORT, abstract="", year=2019),
+        record(title=SHORT, abstract="", year=2025),
+        False,
+    ),
+    "generic title, one surname, no year": (
+        record(title=SHORT, abstract="", year=None),
+        record(title=SHORT, abstract=""),
+        False,
+    ),
+    "generic title, one surname, next year": (
+        record(title=SHORT, abstract="", year=2024),
+        record(title=SHORT, abstract=""),
+        True,
+    ),
+    "generic title, same abstract, years apart": (
+        record(title=SHORT, year=2019),
+        record(title=SHORT),
+        True,
+    ),
+    "two arXiv ids": (
+        record(external_ids=arxiv("2501.00001")),
+        record(external_ids=arxiv("2501.00002")),
+        False,
+    ),
+    "one arXiv id": (record(external_ids=arxiv("2501.00001")), record(), True),
+    "two ACL ids, other abstract": (
+        record(external_ids=acl("P19-1001")),
+        record(external_ids=acl("P19-1002"), abstract=OTHER),
+        False,
+    ),
+    "two ACL ids, same abstract": (
+        record(external_ids=acl("P19-1001")),
+        record(external_ids=acl("P19-1002")),
+        True,
+    ),
+    "a sketch of the abstract, authors unknown": (
+        record(authors=(), abstract="", extra={"abstract_sketch": sketch(TEXT)}),
+        record(),
+        True,
+    ),
+    "a sketch of another abstract, authors unknown": (
+        record(authors=(), abstract="", extra={"abstract_sketch": sketch(OTHER)}),
+        record(),
+        False,
+    ),
+    "two sketches, authors unknown": (
+        record(authors=(), abstract="", extra={"abstract_sketch": sketch(TEXT)}),
+        record(authors=(), abstract="", extra={"abstract_sketch": sketch(TEXT)}),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), VERDICTS.values(), ids=VERDICTS)
+def test_when_two_records_are_one_paper(one: Record, other: Record, expected: bool):
+    """A shared title needs a shared surname or a shared abstract; ids can speak against it."""
+    assert same_paper(evidence(one), evidence(other)) is expected
+    assert same_paper(evidence(other), evidence(one)) is expected
+
+
+def test_generic_titles_are_generic():
+    """The two titles of the table stand on the two sides of what counts as generic."""
+    assert len(evidence(record(title=SHORT)).key) < GENERIC_TITLE <= len(evidence(record()).key)
+
+
+ANY_RECORD = st.builds(
+    Record,
+    source=st.sampled_from(["arxiv", "acl"]),
+    key=st.sampled_from("ab"),
+    title=st.sampled_from([LONG, SHORT, ""]),
+    abstract=st.sampled_from(["", TEXT, OTHER]),
+    authors=st.lists(st.sampled_from(["Ada Lovelace", "Tom Reed", ""]), max_size=2).map(tuple),
+    external_ids=st.lists(
+        st.sampled_from([*arxiv("2501.00001"), *arxiv("2501.00002"), *acl("P19-1001"),
+                         *acl("P19-1002")]),
+        max_size=2,
+    ).map(tuple),
+    year=st.sampled_from([None, 2019, 2024, 2025]),
+    extra=st.sampled_from([{}, {"abstract_sketch": sketch(TEXT)}, {"abstract_sketch": []}]),
+)  # fmt: skip
+
+
+@given(ANY_RECORD, ANY_RECORD)
+def test_being_one_paper_is_symmetric(one: Record, other: Record):
+    """Which of two records is asked first never matters."""
+    a, b = evidence(one), evidence(other)
+    assert same_paper(a, b) == same_paper(b, a)
+    assert abstract_overlap(a, b) == abstract_overlap(b, a)
+
+
+@given(ANY_RECORD, ANY_RECORD)
+def test_a_title_alone_never_decides(one: Record, other: Record):
+    """Without authors and without abstracts no two records are one paper."""
+    bare = [replace(r, authors=(), abstract="", extra={}) for r in (one, other)]
+    assert not same_paper(evidence(bare[0]), evidence(bare[1]))
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=3, max_size=60).map(" ".join))
+def test_a_sketch_stands_for_its_abstract(abstract: str):
+    """A sketch is small, ascending, and finds all of itself in the text it was made of."""
+    numbers = sketch(abstract)
+    assert numbers == sorted(set(numbers))
+    assert 1 <= len(numbers) <= SKETCH_SIZE
+    sketched = evidence(record(abstract="", extra={"abstract_sketch": numbers}))
+    assert abstract_overlap(sketched, evidence(record(abstract=abstract))) == 1.0
+    assert abstract_overlap(sketched, sketched) == 1.0
+
+
+def test_an_unknown_abstract_has_no_overlap():
+    """Where one side has neither abstract nor sketch, nothing is said about the overlap."""
+    assert abstract_overlap(evidence(record(abstract="")), evidence(record())) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ((), (), False),
+        (arxiv("1"), (), False),
+        (arxiv("1"), arxiv("1"), False),
+        (arxiv("1"), arxiv("2"), True),
+        (arxiv("1") + arxiv("2"), arxiv("2"), False),
+        (arxiv("1"), acl("2"), False),
+    ],
+)
+def test_ids_conflict(one: tuple[ExternalId, ...], other: tuple[ExternalId, ...], expected: bool):
+    """Ids conflict where both sides have some of the namespace and none in common."""
+    assert ids_conflict(one, other, "arxiv") is ids_conflict(other, one, "arxiv") is expected
+
+
+# ---------------------------------------------------------------------------- compose
+
+DAYS = st.sampled_from([None, "2025-01-02", "2025-03", "2026-02-01"])
+WORDS = st.sampled_from(["", "Tides", "Tides of Nine Harbours", "Moons of Nine Harbours", "Kilns"])
+TAGS = st.lists(st.sampled_from(["cs.LG", "cs.CL", "math.GT"]), max_size=2, unique=True).map(tuple)
+FULL_RECORDS = st.lists(
+    st.builds(
+        Record,
+        source=st.sampled_from(["arxiv", "acl", "openreview", "hf", "file", "elsewhere"]),
+        key=st.sampled_from(["1", "2", "3"]),
+        title=WORDS.filter(bool),
+        abstract=WORDS,
+        summary=WORDS,
+        authors=st.lists(st.sampled_from([*ADA, "Zoe Quill"]), max_size=3).map(tuple),
+        external_ids=st.sampled_from([(), arxiv("2501.00001"), acl("P19-1001")]),
+        year=st.sampled_from([None, 2024, 2025]),
+        submitted=DAYS,
+        announced=DAYS,
+        updated=DAYS,
+        published=DAYS,
+        categories=TAGS,
+        keywords=TAGS,
+        venue=st.sampled_from(["", "arXiv", "CoRR", "ICML", "ACL"]),
+        comment=WORDS,
+        withdrawn=st.booleans(),
+        links=st.sampled_from([(), (("pdf", "https://example.org/a"),)]),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda r: (r.source, r.key),
+)
+
+
+@given(FULL_RECORDS.flatmap(lambda rs: st.tuples(st.just(rs), st.permutations(rs))))
+def test_the_order_of_records_never_shows(worlds: tuple[list[Record], list[Record]]):
+    """A paper is composed alike in whatever order its records come."""
+    given_order, shuffled = worlds
+    first = compose(PaperId(1), given_order, "2026-03-17T06:30:00Z")
+    assert compose(PaperId(1), shuffled, "2026-03-17T06:30:00Z") == first
+
+
+@given(FULL_RECORDS)
+def test_a_paper_unites_its_records(records: list[Record]):
+    """Ids, categories, keywords, links and sources are united; nothing is invented."""
+    paper = compose(PaperId(1), records, "now")
+    assert set(paper.external_ids) == {i for r in records for i in r.external_ids}
+    for name in ("categories", "keywords", "links"):
+        assert set(getattr(paper, name)) == {v for r in records for v in getattr(r, name)}
+        assert len(set(getattr(paper, name))) == len(getattr(paper, name))
+    assert set(paper.sources) == {r.source for r in records}
+    for name in ("title", "abstract", "summary", "venue", "comment", "authors", "year"):
+        said = [getattr(r, name) for r in records]
+        assert getattr(paper, name) in said
+        assert getattr(paper, name) or not any(said)
+    assert paper.withdrawn is any(r.withdrawn for r in records)
+    for name in ("submitted", "announced", "published"):
+        days = [getattr(r, name) for r in records if getattr(r, name)]
+        assert getattr(paper, name) == min(days, default=None)
+    assert paper.updated == max((r.updated for r in records if r.updated), default=None)
+
+
+def test_the_better_source_gives_the_words():
+    """The e-print's title and abstract win, the conference gives venue and year."""
+    records = [
+        Record("acl", "1", "A Longer Title of Tides", "long " * 9, venue="ACL", year=2026),
+        Record("arxiv", "1", "Tides", "short", venue="arXiv", year=2025),
+    ]
+    paper = compose(PaperId(7), records, "now")
+    assert (paper.title, paper.abstract) == ("Tides", "short")
+    assert (paper.venue, paper.year) == ("ACL", 2026)
+    assert (paper.id, paper.first_seen) == (7, "now")
+
+
+def test_a_missing_field_comes_from_the_next_source():
+    """Where the best source has no abstract, the fullest one of the next best is shown."""
+    records = [
+        Record("arxiv", "1", "Tides"),
+        Record("file", "1", "Tides!", "from a file"),
+        Record("acl", "1", "Tides", "short"),
+        Record("acl", "2", "Tides", "fuller than short"),
+    ]
+    assert compose(PaperId(1), records, "now").abstract == "fuller than short"
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ({"announced": "2026-02-01", "submitted": "2026-01-01"}, "2026-02-01"),
+        ({"submitted": "2026-01-01", "published": "2026-05"}, "2026-01-01"),
+        ({"published": "2026-05"}, "2026-05"),
+        ({"year": 2026}, None),
+    ],
+)
+def test_the_day_of_a_paper(days: dict[str, object], expected: str | None):
+    """A paper is sorted by its announcement, else its submission, else its publication."""
+    paper = compose(PaperId(1), [Record("file", "1", "Tides", **days)], "now")
+    assert paper.day == expected
+
+
+@pytest.mark.parametrize("pair", list(product(["", TEXT, OTHER], repeat=2)))
+def test_the_text_of_a_paper(pair: tuple[str, str]):
+    """What is embedded is title and abstract, or title and summary where there is no abstract."""
+    abstract, summary = pair
+    record_of = Record("file", "1", "Tides", abstract=abstract, summary=summary)
+    paper = compose(PaperId(1), [record_of], "now")
+    assert paper.text == f"Tides. {abstract or summary}"
