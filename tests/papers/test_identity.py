@@ -395,11 +395,12 @@ def test_a_missing_field_comes_from_the_next_source():
         ({"announced": "2026-02-01", "submitted": "2026-01-01"}, "2026-02-01"),
         ({"submitted": "2026-01-01", "published": "2026-05"}, "2026-01-01"),
         ({"published": "2026-05"}, "2026-05"),
-        ({"year": 2026}, None),
+        ({"year": 2026}, "2026"),
+        ({}, None),
     ],
 )
 def test_the_day_of_a_paper(days: dict[str, object], expected: str | None):
-    """A paper is sorted by its announcement, else its submission, else its publication."""
+    """A paper is sorted by its announcement, else submission, else publication, else year."""
     paper = compose(PaperId(1), [Record("file", "1", "Tides", **days)], "now")
     assert paper.day == expected
 

@@ -102,8 +102,12 @@ class Paper:
 
     @property
     def day(self) -> str | None:
-        """The ISO day or month to sort by: announced, else submitted, else published."""
-        return self.announced or self.submitted or self.published
+        """The ISO day to sort by, or the month or year if no more is known.
+
+        Announced, else submitted, else published, else the year.
+        """
+        known = self.announced or self.submitted or self.published
+        return known or (str(self.year) if self.year else None)
 
     @property
     def text(self) -> str:

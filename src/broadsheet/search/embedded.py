@@ -107,8 +107,8 @@ class EmbeddedIndex:
     @property
     def _parts(self) -> Parts | None:
         """The parts in use, opened anew when another process has replaced them."""
-        stamp = manifest.stamp(self._current)
-        if stamp != self._stamp:
+        # What is replaced again while it is opened is opened again.
+        while (stamp := manifest.stamp(self._current)) != self._stamp:
             facts = self._facts()
             self._opened = Parts(self.path / facts["folder"], self._embedder) if facts else None
             self._stamp = stamp
@@ -172,9 +172,11 @@ class EmbeddedIndex:
             self._opened.text.release()
         manifest.write(self._current, {**self._kind, "folder": parts.path.name})
         self._opened, self._stamp = parts, manifest.stamp(self._current)
-        for folder in self.path.glob("g*"):
+        for folder in sorted(self.path.glob("g*"), reverse=True):  # what a crash left comes first
             if folder != parts.path:
-                shutil.rmtree(folder, ignore_errors=True)
+                # In one step, so that readers find all of it or nothing.
+                gone = folder.rename(folder.with_suffix(".gone"))
+                shutil.rmtree(gone, ignore_errors=True)
 
     # ------------------------------------------------------------------ reading
 

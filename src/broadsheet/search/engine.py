@@ -265,7 +265,8 @@ def _read_words(query: Query) -> list[str]:
 def _hit(paper: Paper, ranked: Ranked, marker: Marker, wish: _Wish) -> Hit:
     title = marker.mark(paper.title)
     abstract = marker.mark(paper.abstract or paper.summary)
-    why = reasons(ranked, title.words, abstract.words, wish.share)
+    below = "abstract" if paper.abstract else "summary"
+    why = reasons(ranked, title.words, abstract.words, wish.share, below)
     return Hit(paper, round(ranked.score, 4), why, title, abstract)
 
 

@@ -11,6 +11,10 @@ import orjson
 from broadsheet.errors import SearchIndexError
 
 
+GONE = (0, 0)
+"""The stamp of a manifest that is not there: not written yet, or thrown away with its folder."""
+
+
 def flush(path: Path) -> None:
     """Make sure that the contents of a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -50,5 +54,5 @@ def stamp(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
     except FileNotFoundError:
-        return (0, 0)
+        return GONE
     return (found.st_ino, found.st_mtime_ns)

@@ -59,15 +59,22 @@ def _ranked(
 
 
 def reasons(
-    ranked: Ranked, in_title: Sequence[str], in_abstract: Sequence[str], share: float
+    ranked: Ranked,
+    in_title: Sequence[str],
+    in_text: Sequence[str],
+    share: float,
+    text: str = "abstract",
 ) -> tuple[Reason, ...]:
-    """Return why a hit is a hit, the weightier first: which words where, how near in meaning."""
+    """Return why a hit is a hit, the weightier first: which words where, how near in meaning.
+
+    `text` says what stands below the title: the abstract, or a summary.
+    """
     found = []
-    both = [w for w in in_title if w in in_abstract]
+    both = [w for w in in_title if w in in_text]
     for kind, where, words in (
-        ("words", "in title and abstract", both),
+        ("words", f"in title and {text}", both),
         ("title", "in the title", [w for w in in_title if w not in both]),
-        ("abstract", "in the abstract", [w for w in in_abstract if w not in both]),
+        (text, f"in the {text}", [w for w in in_text if w not in both]),
     ):
         if words:
             found.append(Reason(kind, f"{_listed(words)} {where}", ranked.words))

@@ -140,12 +140,11 @@ def document(paper: Paper) -> tantivy.Document:
     ):
         for value in values:
             made.add_text(field, value)
-    day = paper.day or (str(paper.year) if paper.year else None)
-    if day:
-        first, last = _days(day)
+    if paper.day:
+        first, last = _days(paper.day)
         made.add_integer("first_day", first)
         made.add_integer("last_day", last)
-        made.add_integer("year", paper.year or int(day[:4]))
+        made.add_integer("year", paper.year or int(paper.day[:4]))
     return made
 
 
@@ -184,10 +183,23 @@ class TextIndex:
 
     def _searcher(self) -> tantivy.Searcher:
         stamp = manifest.stamp(self._manifest)
-        if stamp != self._stamp:
-            self._index.reload()
+        if stamp not in {self._stamp, manifest.GONE}:
+            self._reload()
             self._stamp = stamp
         return self._index.searcher()
+
+    def _reload(self) -> None:
+        """Take in what was written; where a rebuild has thrown the folder away, what is open stays.
+
+        Raises SearchIndexError if the files are damaged.
+        """
+        try:
+            self._index.reload()
+        except ValueError as error:
+            if manifest.stamp(self._manifest) != manifest.GONE:
+                raise SearchIndexError(
+                    f"the text index in {self.path} is damaged ({error}): run `broadsheet rebuild`"
+                ) from error
 
     # ------------------------------------------------------------------ writing
 

@@ -21,6 +21,8 @@ from broadsheet.errors import SearchIndexError
 from broadsheet.search import manifest
 
 _BLOCK = 64
+_LONGEST_ROW = 1.02
+"""No row of a vector of length 1 is longer, after rounding."""
 
 
 class _View(NamedTuple):
@@ -45,13 +47,14 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """Return the positions of the `k` highest scores, highest first, ties by position.
 
-    The best k lie in the k blocks with the highest maxima, so only those are sorted.
+    The best k lie in the k blocks with the highest maxima, so only those are sorted; blocks
+    that tie with the last of them are looked through too.
     """
     k = min(k, len(scores))
     whole = len(scores) // _BLOCK * _BLOCK
     if k * _BLOCK * 4 < whole:
         peaks = scores[:whole].reshape(-1, _BLOCK).max(axis=1)
-        blocks = np.argpartition(peaks, len(peaks) - k)[-k:]
+        blocks = np.flatnonzero(peaks >= np.partition(peaks, len(peaks) - k)[len(peaks) - k])
         rest = np.arange(whole, len(scores))
         inside = (blocks[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
         candidates = np.concatenate([inside, rest])
@@ -105,9 +108,12 @@ class VectorMatrix:
         return self.path / "vectors.i8", self.path / "scales.f32", self.path / "papers.i64"
 
     def _follow(self) -> _View:
-        """Return the current view, mapped anew if the manifest was replaced."""
+        """Return the current view, mapped anew if the manifest was replaced.
+
+        Where a rebuild has thrown the folder away, what is mapped stays whole.
+        """
         stamp = manifest.stamp(self._manifest)
-        if stamp != self._stamp:
+        if stamp not in {self._stamp, manifest.GONE}:
             with self._lock:
                 if stamp != self._stamp:
                     self._view = self._map()
@@ -117,13 +123,15 @@ class VectorMatrix:
     def _map(self) -> _View:
         facts = manifest.read(self._manifest)
         if facts is None:
-            return self._empty()
+            return self._view
         rows = facts["rows"]
         if rows == 0:
             return self._empty()._replace(sequence=facts["sequence"])
         try:
             arrays = self._arrays(rows)
         except (OSError, ValueError) as error:
+            if manifest.stamp(self._manifest) == manifest.GONE:
+                return self._view
             raise SearchIndexError(
                 f"the vectors in {self.path} are damaged: run `broadsheet rebuild`"
             ) from error
@@ -174,30 +182,34 @@ class VectorMatrix:
     ) -> list[tuple[int, float]]:
         """Return the `k` papers nearest to `query` (of length 1) with their cosines, best first.
 
-        With `allowed` (paper ids, ascending) only these are ranked. The scan is exact over int8
-        rows and an int8 query; the best are scored again with the query in float.
+        With `allowed` (paper ids, ascending) only these are ranked. The order is exact over int8
+        rows: all that rounding the query could have kept from the best `k` are scored again
+        with the query in float, so the first of a longer answer are the whole of a shorter one.
         """
         view = self._follow()
-        if not len(view.ids) or not query.any():
+        if not len(view.ids) or not query.any() or k < 1:
             return []
         if allowed is not None:
             rows = _rows_of(view, allowed)
             scores = _cosines(view, rows, query)
             top = best(scores, k)
             return list(zip(view.papers[rows[top]].tolist(), scores[top].tolist(), strict=True))
-        wide = best(self._rough(view, query), max(k, 50) + 14)
-        wide = wide[view.is_live[wide]]
+        wide = self._contenders(view, query, k)
         scores = _cosines(view, wide, query)
         order = np.lexsort((view.papers[wide], -scores))[:k]
         return list(zip(view.papers[wide[order]].tolist(), scores[order].tolist(), strict=True))
 
-    def _rough(self, view: _View, query: NDArray[np.float32]) -> NDArray[np.float32]:
-        row, _ = quantise(query[None, :])
+    def _contenders(self, view: _View, query: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+        """Return the live rows that can be among the `k` nearest, by a scan with an int8 query."""
+        row, scale = quantise(query[None, :])
         dots = np.asarray(simsimd.cdist(row, view.matrix, metric="dot"), np.float32).ravel()
-        dots *= view.scales
+        dots *= view.scales * scale
         if len(view.ids) < len(dots):
             dots[~view.is_live] = -np.inf
-        return dots
+        last = dots[best(dots, min(k, len(view.ids)))[-1]]
+        # Each of two scores is wrong by the length of the rounding error times that of its row.
+        slack = 2 * _LONGEST_ROW * np.linalg.norm(query - row[0] * scale)
+        return np.flatnonzero(dots >= last - slack)
 
     def cosines(self, query: NDArray[np.float32], papers: Sequence[int]) -> NDArray[np.float32]:
         """Return how near each of `papers` is to `query` (-1 to 1); 0 for one without a vector."""
@@ -252,7 +264,8 @@ def _rows_of(view: _View, papers: NDArray[np.int64]) -> NDArray[np.int64]:
 def _cosines(
     view: _View, rows: NDArray[np.int64], query: NDArray[np.float32]
 ) -> NDArray[np.float32]:
+    # Unlike a product of matrices, einsum rounds a row alike whichever others come with it.
+    dots = np.einsum("ij,j->i", view.matrix[rows].astype(np.float32), query)
     # Rounding to int8 can lengthen a row a little.
-    dots = view.matrix[rows].astype(np.float32) @ query
     cosines: NDArray[np.float32] = (dots * view.scales[rows]).clip(-1, 1)
     return cosines

@@ -43,9 +43,14 @@ def clip(text: str, size: int) -> str:
 
 
 def day_in_words(day: date | str) -> str:
-    """Return `Thursday, 20 November 2025`; a text that is no day comes back as it is."""
+    """Return `Thursday, 20 November 2025`, or `November 2025` where only the month is known.
+
+    A text that is neither comes back as it is.
+    """
     if isinstance(day, str):
         try:
+            if len(day) == len("2025-11"):
+                return f"{date.fromisoformat(day + '-01'):%B %Y}"
             return day_in_words(date.fromisoformat(day))
         except ValueError:
             return day
