@@ -27,9 +27,7 @@ def command(*args: object) -> list[str]:
     return [sys.executable, "-m", "broadsheet", *map(str, args)]
 
 
-def broadsheet(
-    *args: object, stdin: bytes = b"", **env: str
-) -> subprocess.CompletedProcess[bytes]:
+def broadsheet(*args: object, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end, and see that it told no traceback and did not hang."""
     ended = subprocess.run(
         command(*args),

@@ -291,8 +291,8 @@ def demo(
     from broadsheet import present, starter
     from broadsheet.present import Bar
 
-    settings = _config(home=home, host=host, port=port)
-    with _library(home) as library:
+    settings = _config(home=home or _demo_home(), host=host, port=port)
+    with _library(settings["home"]) as library:
         with Bar("records") as bar:
             _import_one(library, starter.PAPERS, None, bar)
         present.front_page(library.latest(6), library.count())
@@ -301,6 +301,16 @@ def demo(
         present.page(library.search(question, limit=3))
         if not once:
             _serve(library, settings)
+
+
+def _demo_home() -> Path | None:
+    """Return a home beside the usual one, so that the demo leaves a collection alone."""
+    from broadsheet.factory import load_config
+
+    flags = {"home": next(iter(_home_before_command), None)}
+    usual = load_config(flags, os.environ)["home"]
+    home: Path = usual.value
+    return home.with_name(f"{home.name}-demo") if usual.origin == "default" else None
 
 
 def _serve(library: Library, settings: dict[str, Any]) -> None:
@@ -316,6 +326,8 @@ def _serve(library: Library, settings: dict[str, Any]) -> None:
         listener.bind((settings["host"], settings["port"]))
     except OSError as error:
         _fail(f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}", 1)
+    # From here on connections wait for the server, so the address can be told.
+    listener.listen(128)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"\nBroadsheet is served at http://{shown}:{port}/  (Ctrl+C stops it)")

@@ -25,13 +25,13 @@ NOW = "2026-03-17T06:30:00Z"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a record is to be made."""
+    """Return where a record is to be made."""
     return tmp_path / "broadsheet.db"
 
 
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
-    """A new record."""
+    """Give a new record."""
     with Database(path) as opened:
         yield opened
 
@@ -43,8 +43,17 @@ def put(database: Database, key: str) -> None:
 
 
 def count(database: Database) -> int:
+    """Return how many papers a record holds."""
     with database.read() as connection:
         return papers.count(connection)
+
+
+def put_and_fail(database: Database) -> None:
+    """File one record and fail before the write is over."""
+    with database.write() as connection:
+        papers.file(connection, [Record("file", "b", "Kilns")], NOW)
+        assert papers.count(connection) == 2
+        raise ZeroDivisionError
 
 
 def test_head_is_the_newest_migration():
@@ -122,10 +131,8 @@ def test_the_rules_of_a_connection(database: Database, way: str, pragma: str, ex
 def test_a_write_that_fails_leaves_nothing(database: Database):
     """What was written before an exception is gone after it, and the record can be used on."""
     put(database, "a")
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
-        papers.file(connection, [Record("file", "b", "Kilns")], NOW)
-        assert papers.count(connection) == 2
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        put_and_fail(database)
     assert count(database) == 1
     put(database, "b")
     assert count(database) == 2

@@ -26,20 +26,23 @@ PAGE = SavedPage("0123456789abcdef", "tides.html", (), "Aug 29", "2025-08-29", 9
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    """A connection in the middle of a write to a new record."""
+    """Give a connection in the middle of a write to a new record."""
     with Database(tmp_path / "broadsheet.db") as database, database.write() as opened:
         yield opened
 
 
 def record(key: str, title: str = "Lunar Nets for Harbour Tides", *ids: ExternalId) -> Record:
+    """Return a record with this key, title and ids."""
     return Record("file", key, title, external_ids=ids)
 
 
 def file(connection: Connection, *records: Record, now: str = NOW) -> list[str]:
+    """File records, and return what became of each."""
     return papers.file(connection, records, now)
 
 
 def changes(connection: Connection, after: int = 0) -> list[tuple[int, str]]:
+    """Return the change log as papers with what happened to them."""
     return [(c.paper_id, c.kind) for c in papers.changes_since(connection, after, 1000)]
 
 

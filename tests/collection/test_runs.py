@@ -20,12 +20,13 @@ PAGE = SavedPage("0123456789abcdef", "tides.html", ("Daily Papers", "Aug 29"), "
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    """A connection in the middle of a write to a new record."""
+    """Give a connection in the middle of a write to a new record."""
     with Database(tmp_path / "broadsheet.db") as database, database.write() as opened:
         yield opened
 
 
 def error(place: int, reason: str, source: str = "tides.jsonl") -> RecordError:
+    """Return why the record at this place was set aside."""
     return RecordError(reason, source=source, place=place, excerpt=f"line {place}")
 
 

@@ -26,7 +26,7 @@ class Line(NamedTuple):
 
 
 def record(number: int, words: int = 40) -> dict[str, Any]:
-    """Return an invented paper; the same number gives the same one, `u<number>z` is its own word."""
+    """Return the invented paper of a number; `u<number>z` in its title is its own word."""
     dice = random.Random(number)
     title = " ".join(dice.choices(WORDS, k=7)).capitalize()
     return {

@@ -30,7 +30,7 @@ LINES = 26_000 if IS_LONG else 5_000
 
 @pytest.fixture(scope="module")
 def embedder():
-    """The model, loaded once."""
+    """Return the model, loaded once."""
     return StaticEmbedder.load()
 
 
@@ -190,13 +190,13 @@ IN_REBUILD = {
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """A file of some hundred lines, whose last ones make papers one that were two."""
+    """Return a file of some hundred lines, whose last ones make papers one that were two."""
     return written(tmp_path_factory.mktemp("file") / "papers.jsonl", bridged(600))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, file, embedder):
-    """What one quiet import of the file gives."""
+    """Return what one quiet import of the file gives."""
     with open_library(tmp_path_factory.mktemp("quiet"), embedder=embedder) as library:
         for _ in library.import_file(file):
             pass

@@ -43,7 +43,7 @@ with open_library(home) as library:
 
 @pytest.fixture
 def file(tmp_path):
-    """A file of several thousand lines, a tenth of them copies and a few broken."""
+    """Return a file of several thousand lines, a tenth of them copies and a few broken."""
     return written(tmp_path / "papers.jsonl", lines(LINES))
 
 

@@ -25,6 +25,7 @@ def nothing() -> Known:
 
 
 def file(known: Known, *records: Record, now: str = NOW) -> Intents:
+    """Decide about records in one batch."""
     return decide(records, known, now)
 
 
@@ -34,6 +35,7 @@ def groups(known: Known) -> set[frozenset[Key]]:
 
 
 def record(key: str, title: str = TITLE, *ids: ExternalId, **changes: object) -> Record:
+    """Return a record with this key, title and ids, and these changes."""
     return replace(Record("file", key, title, external_ids=ids), **changes)
 
 

@@ -150,10 +150,12 @@ def record(**changes: object) -> Record:
 
 
 def arxiv(number: str) -> tuple[ExternalId, ...]:
+    """Return an arXiv id alone."""
     return (ExternalId("arxiv", number),)
 
 
 def acl(number: str) -> tuple[ExternalId, ...]:
+    """Return an ACL id alone."""
     return (ExternalId("acl", number),)
 
 

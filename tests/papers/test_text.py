@@ -96,7 +96,9 @@ def test_case_never_counts(title: str):
         assert title_key(title.upper()) == title_key(title)
 
 
-@given(st.text(alphabet="aB3éß·αЯ海 -:$\\{}"), st.sampled_from([" ", "-", ":", "  ", ", ", "“", "$"]))
+@given(
+    st.text(alphabet="aB3éß·αЯ海 -:$\\{}"), st.sampled_from([" ", "-", ":", "  ", ", ", "“", "$"])
+)
 def test_marks_between_words_never_count(title: str, mark: str):
     """Punctuation before and after a title leaves its key as it is."""
     assert title_key(f"{mark}{title}{mark}") == title_key(title)

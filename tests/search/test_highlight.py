@@ -42,9 +42,7 @@ def test_marks_keep_the_text_whole(text: str, wanted: dict[str, str]):
     assert edges == sorted(edges)
     assert all(0 <= start < end <= len(text) for start, end in found.spans)
     assert "".join(piece for _, piece in found.parts()) == text
-    assert [p for is_marked, p in found.parts() if is_marked] == [
-        text[a:b] for a, b in found.spans
-    ]
+    assert [p for is_marked, p in found.parts() if is_marked] == [text[a:b] for a, b in found.spans]
 
 
 @given(TEXTS, WANTED)

@@ -106,7 +106,8 @@ def test_words_count_for_more_in_short_queries():
         (Ranked(1, 0, 1.0, None), ["a", "b"], ["a", "c"], [
             "“a” in title and abstract", "“b” in the title", "“c” in the abstract"]),
         (Ranked(1, 0, 1.0, None), ["a", "b", "c"], [], ["“a”, “b” and “c” in the title"]),
-        (Ranked(1, 0, 1.0, 0.2), ["a"], [], ["“a” in the title", "distantly near (0.20) in meaning"]),
+        (Ranked(1, 0, 1.0, 0.2), ["a"], [], [
+            "“a” in the title", "distantly near (0.20) in meaning"]),
         (Ranked(1, 0, 0.1, 0.4), ["a"], [], ["near (0.40) in meaning", "“a” in the title"]),
         (Ranked(1, 0, None, 0.7), [], [], ["very near (0.70) in meaning"]),
         (Ranked(1, 0, None, -0.1), [], [], []),

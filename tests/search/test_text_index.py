@@ -188,7 +188,7 @@ def build(path: Path) -> TextIndex:
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextIndex]:
-    """The index of the dozen papers; nobody writes to it."""
+    """Give an index of the dozen papers that nobody writes to."""
     made = build(tmp_path_factory.mktemp("index"))
     yield made
     made.release()
@@ -196,7 +196,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextIndex]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[TextIndex]:
-    """An index of the dozen papers that a test may change."""
+    """Give an index of the dozen papers that a test may change."""
     made = build(tmp_path)
     yield made
     made.release()

@@ -35,13 +35,14 @@ def brute(held: dict[int, Vectors], query: Vectors, k: int) -> list[tuple[int, f
 
 
 def assert_same(found: Sequence[tuple[int, float]], expected: Sequence[tuple[int, float]]) -> None:
+    """Hold found papers and cosines against the expected ones, rounding apart."""
     assert [p for p, _ in found] == [p for p, _ in expected]
     assert [s for _, s in found] == pytest.approx([s for _, s in expected], abs=1e-5)
 
 
 @pytest.fixture
 def matrix(tmp_path: Path) -> VectorMatrix:
-    """An empty matrix."""
+    """Return an empty matrix."""
     return VectorMatrix(tmp_path / "vectors", DIM)
 
 
@@ -49,7 +50,10 @@ def matrix(tmp_path: Path) -> VectorMatrix:
 
 
 @given(
-    st.integers(0, 2**32 - 1), st.integers(0, 3000), st.integers(1, 80), st.sampled_from([2, 9, 999])
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 3000),
+    st.integers(1, 80),
+    st.sampled_from([2, 9, 999]),
 )
 def test_the_best_are_those_of_a_full_sort(seed: int, size: int, k: int, values: int):
     """The highest scores come first and ties by position, however many scores are alike."""

@@ -13,11 +13,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
+from urllib.parse import urlencode
 
 import numpy as np
 import orjson
@@ -41,6 +44,10 @@ _IMPORT_RATE = 3000
 _RATIO = 4
 _VISIBLE_MS = 2000
 _MEMORY_MB = 512
+_PAGE_MS = 60
+_PAGE_KB = 100
+_CLIENTS = 8
+_REQUESTS = 40
 _LARGE = 200_000
 """The budgets of search are set for a quarter of a million papers; far below, the fixed work of
 a page (reading, marking, reasons) outweighs what the engines do, and the ratio says nothing."""
@@ -284,8 +291,50 @@ def _process_rows(home: Path, queries: Sequence[str]) -> list[Row]:
     return [
         Row("memory of a searching process, peak", f"{memory:.0f} MB", f"{_MEMORY_MB} MB",
             memory <= _MEMORY_MB),
+        *_page_rows(home, queries),
         *(_start_row(what, arguments, budget) for what, arguments, budget in starts),
     ]  # fmt: skip
+
+
+def _page_rows(home: Path, queries: Sequence[str]) -> list[Row]:
+    """Measure search pages as clients of a real server see them, several asking without pause."""
+    command = [sys.executable, "-m", "broadsheet", "serve", "--port", "0", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+        try:
+            address = _address(server.stdout or [])
+            _ask(address, queries[:5])
+            shares = [queries[i : i + _REQUESTS] for i in range(_CLIENTS)]
+            with ThreadPoolExecutor(_CLIENTS) as clients:
+                asked = list(clients.map(lambda share: _ask(address, share), shares))
+        finally:
+            server.terminate()
+    times = [ms for answers in asked for ms, _ in answers]
+    largest = max(size for answers in asked for _, size in answers)
+    slow = float(np.percentile(times, 99))
+    return [
+        Row(f"search page, {_CLIENTS} clients at once, p50 / p99",
+            f"{_median(times):.0f} / {slow:.0f} ms", f"p99 {_PAGE_MS} ms", slow <= _PAGE_MS),
+        Row("largest search page", f"{largest / 1000:.0f} kB", f"{_PAGE_KB} kB",
+            largest <= 1000 * _PAGE_KB),
+    ]  # fmt: skip
+
+
+def _address(lines: Iterable[str]) -> str:
+    """Return host and port from what `serve` prints."""
+    return next(line.split("//")[1].split("/")[0] for line in lines if "//" in line)
+
+
+def _ask(address: str, queries: Sequence[str]) -> list[tuple[float, int]]:
+    """Return the ms and the bytes of the search page of each query, one after the other."""
+    connection = HTTPConnection(address, timeout=60)
+    answers = []
+    for text in queries:
+        began = time.perf_counter()
+        connection.request("GET", f"/search?{urlencode({'q': text})}")
+        size = len(connection.getresponse().read())
+        answers.append(((time.perf_counter() - began) * 1000, size))
+    connection.close()
+    return answers
 
 
 def _start_row(what: str, arguments: Sequence[str], budget: float) -> Row:

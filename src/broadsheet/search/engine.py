@@ -166,7 +166,8 @@ class Engine:
         if vector is None and mode != "text":
             vector = self._embedder.embed([paper.text])[0]
         own = self._index.distinctive(paper.text.split(), SIMILAR_WORDS)
-        words = (*bare_words(query), *own)
+        # Without a word in common its own words find nothing, which leaves the meaning to rank by.
+        words = (*bare_words(query), *(own or paper.text.split()))
         return _Wish(query, words, vector, SHARE_SIMILAR, frozenset({paper.id}))
 
     # ------------------------------------------------------------------ the order

@@ -10,7 +10,6 @@ import orjson
 
 from broadsheet.errors import SearchIndexError
 
-
 GONE = (0, 0)
 """The stamp of a manifest that is not there: not written yet, or thrown away with its folder."""
 

@@ -35,7 +35,7 @@ from broadsheet.search.query import (
     Word,
 )
 
-FORMAT = f"1, tantivy {version('tantivy')}"
+FORMAT = f"2, tantivy {version('tantivy')}"
 
 # Words are scored in title and abstract taken as one text, so that length and rarity are judged
 # over the whole, and again in the title alone, with this weight.
