@@ -74,8 +74,16 @@ def _config(**flags: object) -> dict[str, Any]:
 def _library(home: Path | None) -> Iterator[Library]:
     from broadsheet.factory import open_library
 
-    with open_library(_config(home=home)["home"]) as library:
+    with open_library(_config(home=home)["home"], progress=_show_catching_up) as library:
         yield library
+
+
+def _show_catching_up(done: int, total: int) -> None:
+    """Say how far the index has come that has to catch up before a command can go on."""
+    if sys.stderr.isatty():
+        end = "\n" if done >= total else ""
+        sys.stderr.write(f"\rbringing the index up to date: {done:,} of {total:,} papers{end}")
+        sys.stderr.flush()
 
 
 def _mode(name: str | None, home: Path | None) -> Mode:

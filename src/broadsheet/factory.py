@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,15 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str]) -> config.
 
 
 def open_library(
-    home: Path, *, clock: Clock = utc_now, embedder: Embedder | None = None
+    home: Path,
+    *,
+    clock: Clock = utc_now,
+    embedder: Embedder | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Library:
     """Return the library in `home`, made if there is none, its index brought up to date.
+
+    `progress` is told the changes done and the changes in all while the index catches up.
 
     Raises StoreError if the home cannot be used and EmbeddingError if the model is damaged.
     """
@@ -44,5 +50,7 @@ def open_library(
     embedder = embedder or StaticEmbedder.load()
     database = Database(home / DATABASE)
     library = Library(database, EmbeddedIndex(home / INDEX, embedder), embedder, clock=clock)
-    library.catch_up()
+    for done, total in library.catch_up():
+        if progress is not None:
+            progress(done, total)
     return library

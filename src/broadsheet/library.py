@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -30,8 +29,12 @@ from broadsheet.sources import files
 
 BATCH = 1000
 """Records filed in one transaction: what a crash can ask to be done again."""
+BATCH_CHARACTERS = 4_000_000
+"""A batch of very large records ends earlier, so that memory stays flat."""
 SYNC_EVERY = 10_000
 """Changes fed to the index at a time during an import."""
+
+Item = Record | RecordError
 
 Clock = Callable[[], datetime]
 
@@ -193,7 +196,7 @@ class Library:
 
     def file(
         self,
-        items: Iterable[Record | RecordError],
+        items: Iterable[Item],
         *,
         source: str,
         page: SavedPage | None = None,
@@ -207,7 +210,7 @@ class Library:
             run = self._begin(source, page)
             try:
                 feeding, waiting = beside.submit(self._feed, self.index), 0
-                for batch in _batches(items, BATCH):
+                for batch in _batches(items):
                     waiting += self._file_batch(run, batch, counts)
                     if waiting >= SYNC_EVERY:
                         # The index is fed beside the filing, one feeding at a time.
@@ -231,9 +234,7 @@ class Library:
         with self.database.write() as connection:
             runs.finish(connection, run, outcome, reason, self._now())
 
-    def _file_batch(
-        self, run: int, batch: Sequence[Record | RecordError], counts: Counter[str]
-    ) -> int:
+    def _file_batch(self, run: int, batch: Sequence[Item], counts: Counter[str]) -> int:
         """File one batch with its rejects and the run's cursor; return how many records changed."""
         errors = [item for item in batch if isinstance(item, RecordError)]
         records = [item for item in batch if not isinstance(item, RecordError)]
@@ -261,19 +262,21 @@ class Library:
         finally:
             self.index.unlock()
 
-    def catch_up(self) -> bool:
-        """Feed the index what it lacks, unless another writes; return whether it is up to date."""
+    def catch_up(self) -> Iterator[tuple[int, int]]:
+        """Feed the index what it lacks, unless another process is writing.
+
+        Yields changes done and changes in all, after every feeding; nothing if it lacks nothing.
+        """
         with self.database.read() as connection:
             last = store.last_sequence(connection)
-        if self.index.sequence >= last:
-            return True
-        if not self.index.try_lock():
-            return False
+        begun = self.index.sequence
+        if begun >= last or not self.index.try_lock():
+            return
         try:
-            self.sync()
+            while self._feed(self.index):
+                yield self.index.sequence - begun, last - begun
         finally:
             self.index.unlock()
-        return True
 
     def sync(self) -> None:
         """Feed the index from the change log until it holds everything; only while writing."""
@@ -338,12 +341,26 @@ class Library:
         self.close()
 
 
-def _batches(
-    items: Iterable[Record | RecordError], size: int
-) -> Iterator[list[Record | RecordError]]:
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield `items` in batches of at most `BATCH`, smaller ones where records are large."""
+    batch: list[Item] = []
+    weight = 0
+    for item in items:
+        batch.append(item)
+        weight += _weight(item)
+        if len(batch) == BATCH or weight > BATCH_CHARACTERS:
+            yield batch
+            batch, weight = [], 0
+    if batch:
         yield batch
+
+
+def _weight(item: Item) -> int:
+    """Return about how many characters filing a record takes in memory."""
+    if isinstance(item, RecordError):
+        return len(item.excerpt)
+    strings = (len(v) for v in item.extra.values() if isinstance(v, str | list | dict))
+    return len(item.abstract) + sum(strings)
 
 
 def _settled(changes: Iterable[store.Change]) -> tuple[list[int], list[int]]:

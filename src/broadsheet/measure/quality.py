@@ -60,15 +60,24 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
 
 def _topics(folder: Path) -> list[_Topic]:
     judged: dict[str, dict[str, float]] = {}
-    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines():
-        query, document, score = line.split("\t")[:3]
-        if query != "query-id":
-            judged.setdefault(query, {})[document] = float(score)
+    for query, document, gain in _judgements(_existing(folder, "qrels.tsv")):
+        judged.setdefault(query, {})[document] = gain
     return [
         _Topic(ident, _query_text(q), str(q.get("paper_id") or ""), judged[ident])
         for q in _objects(_existing(folder, "queries.jsonl"))
         if (ident := str(q.get("_id", q.get("id")))) in judged
     ]
+
+
+def _judgements(path: Path) -> Iterator[tuple[str, str, float]]:
+    with lzma.open(path, "rb") if path.suffix == ".xz" else path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                query, document, gain = line.decode().rstrip("\r\n").split("\t")[:3]
+                if query != "query-id":
+                    yield query, document, float(gain)
+            except ValueError as error:
+                raise SourceError(f"{path}:{number}: {error}", source=str(path)) from error
 
 
 def _query_text(query: dict[str, Any]) -> str:

@@ -290,6 +290,9 @@ class _Draft:
         if isinstance(value, str):
             return tuple(split_authors(value))
         people = [value] if isinstance(value, dict) else value
+        if len(people) == 1 and type(people[0]) is str and "," in people[0]:
+            # A list of one string that holds them all is common, too.
+            return tuple(split_authors(people[0]))
         names = [_line(p) if type(p) is str else _line(_name(p)) for p in people]
         if "" in names:
             self.extra[key] = value
@@ -488,7 +491,7 @@ def _kind_and_url(item: object) -> tuple[str, str]:
 
 _BRACKETS = re.compile(r"\([^()]*\)")
 _AND = re.compile(r"\s*,?\s+(?:and|&)\s+")
-_SUFFIX = re.compile(r"(?i)(?:jr|sr|ii|iii|iv)\.?")
+_SUFFIX = re.compile(r"(?i)(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d)\.?")
 
 
 def split_authors(text: str) -> list[str]:
