@@ -39,12 +39,12 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder for a collection that is not there yet."""
+    """Return a folder for a collection that is not there yet."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def library(home: Path) -> Iterator[Library]:
-    """An empty library whose clock stands still."""
+    """Give an empty library whose clock stands still."""
     with open_library(home, clock=lambda: NOW) as opened:
         yield opened

@@ -1,14 +1,18 @@
-"""Real processes of Broadsheet: the command as a person runs it, and scripts beside it."""
+"""The command as a person runs it: in a process of its own, or quicker, within the test's."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import orjson
+
+from broadsheet.cli import main
 
 IS_LONG = os.environ.get("BROADSHEET_LONG") == "1"
 """Whether the long forms of the tests were asked for."""
@@ -42,9 +46,42 @@ def broadsheet(*args: object, stdin: bytes = b"", **env: str) -> subprocess.Comp
     return ended
 
 
+def called(*args: object, stdin: bytes = b"", **env: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command within this process, which saves starting one; else like `broadsheet`."""
+    words = ["broadsheet", *map(str, args)]
+    streams = {name: io.TextIOWrapper(io.BytesIO(), "utf-8") for name in ("stdout", "stderr")}
+    given = io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
+    code: object = 0
+    with (
+        patch.multiple(sys, argv=words, stdin=given, **streams),
+        patch.dict(os.environ, environment(**env), clear=True),
+    ):
+        try:
+            main()
+        except SystemExit as ending:
+            code = ending.code or 0
+    assert isinstance(code, int)
+    out, err = (_bytes_of(stream) for stream in streams.values())
+    assert b"fault in Broadsheet" not in err, err.decode()
+    return subprocess.CompletedProcess(words, code, out, err)
+
+
+def _bytes_of(stream: io.TextIOWrapper) -> bytes:
+    stream.flush()
+    return stream.buffer.getvalue()  # type: ignore[attr-defined]
+
+
 def printed(*args: object, code: int = 0, **env: str) -> dict:
-    """Run a command with `--json` and return what it printed."""
-    ended = broadsheet(*args, "--json", **env)
+    """Run a command with `--json` in a process of its own and return what it printed."""
+    return _object(broadsheet(*args, "--json", **env), code)
+
+
+def answer(*args: object, code: int = 0, **env: str) -> dict:
+    """Run a command with `--json` within this process and return what it printed."""
+    return _object(called(*args, "--json", **env), code)
+
+
+def _object(ended: subprocess.CompletedProcess[bytes], code: int) -> dict:
     assert ended.returncode == code, ended.stderr.decode()
     found = orjson.loads(ended.stdout)
     assert isinstance(found, dict)

@@ -333,6 +333,7 @@ def _serve(library: Library, settings: dict[str, Any]) -> None:
     try:
         listener.bind((settings["host"], settings["port"]))
     except OSError as error:
+        listener.close()
         _fail(f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}", 1)
     # From here on connections wait for the server, so the address can be told.
     listener.listen(128)

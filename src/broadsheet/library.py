@@ -188,7 +188,8 @@ class Library:
         """
         with files.read(path, year=year, stdin=stdin) as reading:
             progress = Progress(reading.name, size=reading.size)
-            items = self.file(reading, source=str(path), page=reading.page, counts=progress.counts)
+            source = "standard input" if str(path) == "-" else str(path.absolute())
+            items = self.file(reading, source=source, page=reading.page, counts=progress.counts)
             for _ in items:
                 progress.done = reading.done
                 yield progress

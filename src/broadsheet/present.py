@@ -212,8 +212,9 @@ def rejects(total: int, found: Sequence[Reject]) -> None:
     if not found:
         _line("Nothing was set aside.")
         return
-    rows = [(f"{r.source}:{r.place}", r.reason, r.excerpt[:60]) for r in found]
-    _table(("where", "reason", "begins with"), rows)
+    for reject in found:
+        _line(_safe(f"{reject.source}:{reject.place}: {reject.reason}"))
+        _line(Text(f"   {_safe(reject.excerpt[:90])}", style="dim"))
     _line(
         f"\n{total:,} set aside"
         + (f", the newest {len(found):,} shown" if total > len(found) else "")

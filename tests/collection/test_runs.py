@@ -54,12 +54,24 @@ def test_the_newest_runs_come_first(connection: Connection):
 
 def test_advancing_one_run_leaves_the_others(connection: Connection):
     """Counts and ends are written to the run they belong to."""
-    first, second = (runs.begin(connection, s, NOW) for s in ("a", "b"))
+    first = runs.begin(connection, "a", NOW)
     runs.advance(connection, first, 1, {"new": 1})
+    runs.finish(connection, first, "failed", "no more room", NOW)
+    second = runs.begin(connection, "b", NOW)
     runs.finish(connection, second, "done", "", LATER)
     assert [(r.id, r.counts, r.outcome) for r in runs.recent(connection, 5)] == [
         (second, {}, "done"),
-        (first, {"new": 1}, "running"),
+        (first, {"new": 1}, "failed"),
+    ]
+
+
+def test_a_run_that_never_ended_was_cut_off(connection: Connection):
+    """What a killed process left as running is noted as cut off when the next run begins."""
+    first = runs.begin(connection, "a", NOW)
+    second = runs.begin(connection, "b", LATER)
+    assert [(r.id, r.outcome, r.ended) for r in runs.recent(connection, 5)] == [
+        (second, "running", None),
+        (first, "cut off", LATER),
     ]
 
 
@@ -77,10 +89,10 @@ def test_rejects_are_kept_once_a_place(connection: Connection):
 
 def test_rejects_of_other_sources_stay(connection: Connection):
     """The same line of another source is another reject; twice in one batch is one."""
-    run = runs.begin(connection, "tides.jsonl", NOW)
-    errors = [error(1, "a"), error(1, "b"), error(1, "c", source="kilns.jsonl")]
-    runs.set_aside(connection, run, errors, NOW)
-    runs.set_aside(connection, run, [], NOW)
+    tides, kilns = (runs.begin(connection, s, NOW) for s in ("tides.jsonl", "kilns.jsonl"))
+    runs.set_aside(connection, tides, [error(1, "a"), error(1, "b")], NOW)
+    runs.set_aside(connection, kilns, [error(1, "c")], NOW)
+    runs.set_aside(connection, kilns, [], NOW)
     found = runs.rejects(connection, 10)
     assert {(r.source, r.place, r.reason) for r in found} == {
         ("tides.jsonl", 1, "b"),

@@ -21,11 +21,20 @@ from broadsheet.papers.text import shingles
 from broadsheet.search.embedding import StaticEmbedder
 from broadsheet.sources import files
 from flows.invented import assert_sound, bridged, lines, record, standing, written
-from processes import IS_LONG, broadsheet, ended, printed, start_script, write_lines
+from processes import (
+    IS_LONG,
+    answer,
+    broadsheet,
+    called,
+    ended,
+    printed,
+    start_script,
+    write_lines,
+)
 from shared_data import SHARED, needs_shared
 
 MEMORY_FILE = (400 if IS_LONG else 60) * 1024 * 1024
-MEMORY_BOUND = 700 * 1024 * 1024
+MEMORY_BOUND = 450 * 1024 * 1024
 """Bytes that an import may take at its peak, however large the file: most of it is the model,
 the writer's buffer and the record's page cache."""
 
@@ -77,7 +86,7 @@ def test_the_folder_of_pages_together_and_again(home):
     """The command tells of 662 records and 627 papers, and finds nothing new the second time."""
     folder = _pages()[0].parent
     first = printed("--home", home, "import", folder)
-    again = printed("--home", home, "import", *reversed(_pages()))
+    again = answer("--home", home, "import", *reversed(_pages()))
 
     assert first.pop("seconds") < 60
     assert first == {
@@ -206,7 +215,8 @@ def test_however_a_file_is_wrapped_it_gives_the_same(name, tmp_path, home, embed
         file.rename(target / "below" / "papers.jsonl")
     elif name == "stdin":
         target, stdin = Path("-"), data
-    ended = broadsheet("--home", home, "import", target, "--json", stdin=stdin)
+    run = broadsheet if name == "stdin" else called
+    ended = run("--home", home, "import", target, "--json", stdin=stdin)
     facts = orjson.loads(ended.stdout)
 
     assert ended.returncode == 0
@@ -218,13 +228,23 @@ def test_however_a_file_is_wrapped_it_gives_the_same(name, tmp_path, home, embed
 # ---------------------------------------------------------------------------- memory
 
 _PEAK = """
-import resource, sys
+import re, resource, sys
+from pathlib import Path
 from broadsheet.cli import main
+
+def peak():
+    # Linux counts what the parent had before into getrusage, but not into this file.
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) * 1024
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024
+
 sys.argv = ["broadsheet", *sys.argv[1:]]
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    print(peak(), file=sys.stderr)
 """
 
 
@@ -240,7 +260,7 @@ def test_memory_stays_flat_however_large_the_file(tmp_path, home):
             written_bytes += out.write(orjson.dumps(facts) + b"\n")
             number += 1
     code, out, err = ended(start_script(_PEAK, "--home", home, "import", file, "--json"))
-    peak = int(err.splitlines()[-1]) * (1 if sys.platform == "darwin" else 1024)
+    peak = int(err.splitlines()[-1])
     shutil.rmtree(home)
 
     assert code == 0
@@ -342,7 +362,7 @@ def test_what_is_bad_is_set_aside_and_the_rest_is_filed(name, bad_folder, tmp_pa
 
     assert total == counts["rejected"] == len(bad)
     assert counts["new"] == papers if papers is not None else counts["new"] > 1000
-    assert {r.source for r in rejects} <= {name}
+    assert {r.source for r in rejects} <= {str(bad_folder / name)}
     for place, reason in bad.items():
         said = [r.reason for r in rejects if place in {r.place, None}]
         assert [reason in words for words in said] == [True]
@@ -351,15 +371,16 @@ def test_what_is_bad_is_set_aside_and_the_rest_is_filed(name, bad_folder, tmp_pa
 def test_a_folder_of_bad_files_at_the_command_line(bad_folder, home):
     """The command files what is good, exits 0, and lists what is bad with file and line."""
     facts = printed("--home", home, "import", bad_folder)
-    listed = printed("--home", home, "rejects")
-    shown = broadsheet("--home", home, "rejects").stdout.decode()
-    found = printed("--home", home, "search", "script alert bold", "--mode", "text")
+    listed = answer("--home", home, "rejects")
+    shown = called("--home", home, "rejects").stdout.decode()
+    found = answer("--home", home, "search", "script alert bold", "--mode", "text")
     wanted = sum(len(bad) for _, _, bad in PARTLY_BAD.values())
 
     assert facts["rejected"] == listed["total"] == wanted
     outcomes = ("new", "updated", "merged", "unchanged", "rejected")
     assert facts["read"] == sum(facts[name] for name in outcomes) > 2000
-    assert {r["source"] for r in listed["rejects"]} == {n for n, c in PARTLY_BAD.items() if c[2]}
+    sources = {str(bad_folder / name) for name, case in PARTLY_BAD.items() if case[2]}
+    assert {r["source"] for r in listed["rejects"]} == sources
     assert all(r["reason"] and isinstance(r["place"], int) for r in listed["rejects"])
     assert "NUL bytes:2" in shown
     assert f"{wanted} set aside" in shown
@@ -401,7 +422,7 @@ def test_files_of_no_known_format_are_refused_with_what_was_seen(tmp_path, home)
 def test_a_file_of_no_known_format_alone_exits_2(name, tmp_path, home):
     """A single file that cannot be read as anything ends the command with exit code 2."""
     (tmp_path / name).write_bytes(UNKNOWN[name][0])
-    ended = broadsheet("--home", home, "import", tmp_path / name)
+    ended = called("--home", home, "import", tmp_path / name)
 
     assert ended.returncode == 2
     assert UNKNOWN[name][1] in ended.stderr.decode()
@@ -413,10 +434,10 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, home):
     write_lines(tmp_path / "in" / "a.jsonl", [record(1)])
     (tmp_path / "in" / "b.bin").write_bytes(_NOISE)
     write_lines(tmp_path / "in" / "z.jsonl", [record(2)])
-    in_folder = broadsheet("--home", home, "import", tmp_path / "in")
-    named = broadsheet("--home", home, "import", *sorted((tmp_path / "in").iterdir()))
+    in_folder = called("--home", home, "import", tmp_path / "in")
+    named = called("--home", home, "import", *sorted((tmp_path / "in").iterdir()))
     (tmp_path / "in" / "c.gz").write_bytes(gzip.compress(b"x" * 999)[:10])
-    damaged = broadsheet("--home", home, "import", tmp_path / "in")
+    damaged = called("--home", home, "import", tmp_path / "in")
 
     assert (in_folder.returncode, named.returncode, damaged.returncode) == (0, 2, 1)
     assert all(b"b.bin: binary data" in e.stderr for e in (in_folder, named, damaged))
@@ -427,11 +448,11 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, home):
 def test_a_path_that_is_not_there_is_an_error_before_anything_is_filed(tmp_path, home):
     """A mistyped path exits 1 and names it; the good file beside it waits."""
     good = write_lines(tmp_path / "a.jsonl", [record(1)])
-    ended = broadsheet("--home", home, "import", good, tmp_path / "nowhere.jsonl")
+    ended = called("--home", home, "import", good, tmp_path / "nowhere.jsonl")
 
     assert ended.returncode == 1
     assert b"nowhere.jsonl: no such file or folder" in ended.stderr
-    assert printed("--home", home, "check")["papers"] == 0
+    assert answer("--home", home, "check")["papers"] == 0
 
 
 HOSTILE = (
@@ -465,9 +486,9 @@ def test_hostile_queries_find_or_are_refused_in_words(tmp_path, embedder):
 @pytest.mark.parametrize("query", ["author:(", "\x1b[31m red '; DROP TABLE papers; --"])
 def test_hostile_queries_at_the_command_line(query, tmp_path, home):
     """The command answers or exits 2, prints no control characters, and never a traceback."""
-    printed("--home", home, "import", written(tmp_path / "a.jsonl", lines(20)))
-    ended = broadsheet("--home", home, "search", "--", query)
+    answer("--home", home, "import", written(tmp_path / "a.jsonl", lines(20)))
+    ended = called("--home", home, "search", "--", query)
 
     assert ended.returncode in {0, 2}
     assert b"\x1b" not in ended.stdout + ended.stderr
-    assert printed("--home", home, "check")["papers"] > 10
+    assert answer("--home", home, "check")["papers"] > 10

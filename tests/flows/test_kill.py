@@ -6,9 +6,11 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from broadsheet.factory import open_library
@@ -22,10 +24,10 @@ from flows.invented import (
     standing,
     written,
 )
-from processes import IS_LONG, broadsheet, command, ended, printed, start, start_script
+from processes import IS_LONG, answer, called, command, ended, printed, start
 
 KILLS = 200 if IS_LONG else 20
-LINES = 26_000 if IS_LONG else 5_000
+LINES = 26_000 if IS_LONG else 4_000
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,7 @@ def embedder():
     return StaticEmbedder.load()
 
 
+@pytest.mark.timeout(14_400 if IS_LONG else 300)
 def test_a_killed_import_keeps_what_it_acknowledged_and_ends_as_if_undisturbed(tmp_path, embedder):
     """After SIGKILL at any moment the committed batches stand, and importing again completes."""
     made = lines(LINES)
@@ -56,11 +59,11 @@ def test_a_killed_import_keeps_what_it_acknowledged_and_ends_as_if_undisturbed(t
             assert _standing_in(home, embedder) == expected
             number += 1
     home = tmp_path / f"home{number}"
-    printed("--home", home, "import", file)
+    answer("--home", home, "import", file)
 
     assert inside > KILLS // 10
     assert _standing_in(home, embedder) == expected
-    assert broadsheet("--home", home, "check").returncode == 0
+    assert called("--home", home, "check").returncode == 0
 
 
 def _is_killed(words: list[str], delay: float) -> bool:
@@ -117,25 +120,24 @@ def _standing_in(home: Path, embedder: StaticEmbedder) -> Standing:
 
 # ---------------------------------------------------------------------------- on purpose
 
-# `owner` has the function `name`; its call number `at` for which `when` holds is the last one.
+# Reads lines [point, arguments]; for each, a process that dies at that point runs the command, and
+# how it ended is told. All come from one that has loaded everything, which saves the loading.
 _DEADLY = """
-import os, signal, sys
-from pathlib import Path
-from broadsheet import library
+import json, os, signal, sys
+from broadsheet import factory, library, present
 from broadsheet.cli import main
 from broadsheet.collection import papers, runs
-from broadsheet.collection.database import Database
 from broadsheet.search import embedded, manifest, text_index, vectors
 
-library.BATCH, library.SYNC_EVERY = 100, 150
-
 def deadly(owner, name, at, moment, when):
+    # Call number `at` of `owner.name` for which `when` holds is the last thing that happens.
     original, calls = getattr(owner, name), []
     def die():
         os.kill(os.getpid(), signal.SIGKILL)
     def called(*args, **named):
-        calls.extend([1] * bool(when(args)))
-        is_last = len(calls) == at and when(args)
+        counts = when(args)
+        calls.extend([1] * bool(counts))
+        is_last = counts and len(calls) == at
         if is_last and moment == "before":
             die()
         answer = original(*args, **named)
@@ -150,10 +152,33 @@ def to(name):
 def always(args):
     return True
 
-deadly(%s)
-sys.argv = ["broadsheet", *sys.argv[1:]]
-main()
+library.BATCH, library.SYNC_EVERY = 100, 150
+for line in sys.stdin:
+    point, arguments = json.loads(line)
+    child = os.fork()
+    if not child:
+        eval(f"deadly({point})")
+        sys.argv = ["broadsheet", *arguments]
+        os.dup2(2, 1)
+        main()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def die_at():
+    """Return a call that runs a command which dies at a point, and returns how it ended."""
+    process = start([sys.executable, "-c", _DEADLY], stdin=subprocess.PIPE)
+
+    def run(point: str, *arguments: object) -> int:
+        process.stdin.write(orjson.dumps([point, [str(a) for a in arguments]]) + b"\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    yield run
+    process.communicate()
+
 
 IN_IMPORT = {
     "before the first row of a fresh home": "runs, 'begin', 1, 'before', always",
@@ -206,10 +231,11 @@ def undisturbed(tmp_path_factory, file, embedder):
 
 
 @pytest.mark.parametrize("point", IN_IMPORT.values(), ids=IN_IMPORT)
-def test_an_import_killed_at_a_chosen_point_is_made_whole(point, home, file, undisturbed, embedder):
+def test_an_import_killed_at_a_chosen_point_is_made_whole(
+    point, home, file, undisturbed, embedder, die_at
+):
     """Wherever an import dies, opening mends the index and importing again completes the record."""
-    code, _, err = ended(start_script(_DEADLY % point, "--home", home, "import", file))
-    assert code == -signal.SIGKILL, err
+    assert die_at(point, "--home", home, "import", file) == -signal.SIGKILL
 
     with open_library(home, embedder=embedder) as library:
         assert library.check().problems == []
@@ -221,13 +247,14 @@ def test_an_import_killed_at_a_chosen_point_is_made_whole(point, home, file, und
 
 
 @pytest.mark.parametrize("point", IN_REBUILD.values(), ids=IN_REBUILD)
-def test_a_killed_rebuild_leaves_an_index_that_agrees(point, home, file, undisturbed, embedder):
+def test_a_killed_rebuild_leaves_an_index_that_agrees(
+    point, home, file, undisturbed, embedder, die_at
+):
     """Wherever a rebuild dies, the old index or the new one stands whole, and can be rebuilt."""
     with open_library(home, embedder=embedder) as library:
         for _ in library.import_file(file):
             pass
-    code, _, err = ended(start_script(_DEADLY % point, "--home", home, "rebuild"))
-    assert code == -signal.SIGKILL, err
+    assert die_at(point, "--home", home, "rebuild") == -signal.SIGKILL
 
     with open_library(home, embedder=embedder) as library:
         assert_sound(library, told=30)

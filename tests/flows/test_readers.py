@@ -12,7 +12,17 @@ import pytest
 
 from broadsheet.factory import open_library
 from flows.invented import assert_sound, lines, record, standing, written
-from processes import IS_LONG, broadsheet, command, ended, printed, start, start_script
+from processes import (
+    IS_LONG,
+    answer,
+    broadsheet,
+    called,
+    command,
+    ended,
+    printed,
+    start,
+    start_script,
+)
 
 LINES = 40_000 if IS_LONG else 5_000
 REBUILDS = 600 if IS_LONG else 60
@@ -65,7 +75,7 @@ def _reading(home: Path, stop: Path):
 def test_a_reader_beside_an_import_sees_it_grow_and_never_fall(home, tmp_path, file):
     """Searches beside an import never fail or lose papers, and at the end see everything."""
     written(tmp_path / "first.jsonl", lines(100))
-    printed("--home", home, "import", tmp_path / "first.jsonl")
+    answer("--home", home, "import", tmp_path / "first.jsonl")
     with _reading(home, tmp_path / "stop") as seen:
         facts = printed("--home", home, "import", file)
 
@@ -79,7 +89,7 @@ def test_a_reader_beside_an_import_sees_it_grow_and_never_fall(home, tmp_path, f
 def test_a_reader_beside_rebuilds_always_sees_the_whole(home, tmp_path):
     """While the index is built anew and put in place, every search finds every paper."""
     file = written(tmp_path / "papers.jsonl", lines(300))
-    papers = printed("--home", home, "import", file)["papers"]
+    papers = answer("--home", home, "import", file)["papers"]
     with _reading(home, tmp_path / "stop") as seen, open_library(home) as library:
         for _ in range(REBUILDS):
             list(library.rebuild())
@@ -118,15 +128,15 @@ def test_a_second_import_says_that_another_writes(home, tmp_path):
     written(other, lines(1700))
     first = _halfway(home, one)
     turned_away = broadsheet("--home", home, "import", other)
-    found = printed("--home", home, "search", record(0)["title"])
+    found = answer("--home", home, "search", record(0)["title"])
     _completed(first, one)
 
     assert turned_away.returncode == 75
     assert b"another Broadsheet is writing" in turned_away.stderr
     assert turned_away.stdout == b""
     assert found["mode"] == "hybrid"  # reading goes on meanwhile
-    assert broadsheet("--home", home, "rebuild").returncode == 0
-    assert printed("--home", home, "import", other)["rejected"] == 34
+    assert called("--home", home, "rebuild").returncode == 0
+    assert answer("--home", home, "import", other)["rejected"] == 34
     _assert_as_alone(home, tmp_path, other)
 
 
@@ -176,7 +186,7 @@ def _completed(process, file: Path) -> dict:
 
 def _assert_as_alone(home: Path, tmp_path: Path, file: Path) -> None:
     """See that a home holds what an import of the larger file alone gives."""
-    printed("--home", tmp_path / "alone", "import", file)
+    answer("--home", tmp_path / "alone", "import", file)
     with open_library(home) as library, open_library(tmp_path / "alone") as alone:
         assert_sound(library, told=30)
         assert standing(library)[:3] == standing(alone)[:3]

@@ -486,7 +486,7 @@ text_fields = st.sampled_from(["author", "title", "abstract", "venue"])
 days = st.none() | st.dates()
 
 
-def range_of(name: Any, first: date | None, last: date | None) -> DateRange:  # noqa: ANN401
+def range_of(name: Any, first: date | None, last: date | None) -> DateRange:
     """Return the range between two days in order, widened to whole years for year."""
     if first and last:
         first, last = min(first, last), max(first, last)

@@ -400,11 +400,22 @@ def test_keys_with_a_source():
 
 def test_keys_without_a_source():
     """A correction keeps its key; the same local id under another title is another item."""
-    first = made(id="1", abstract="Old.")
-    assert first.key == made(id="1", abstract="New.").key
+    first = made(id="1", abstract="Old.", authors=["A. Example"])
+    assert first.key == made(id="1", abstract="New.", authors=["A. Example"]).key
+    assert first.key != made(id="1", abstract="Old.", authors=["B. Sample"]).key
     assert re.fullmatch("[0-9a-f]{16}", first.key)
     assert first.key != made(id="1", title="Graphs").key
-    assert first.key != made(id="2").key
+    assert first.key != made(id="2", abstract="Old.", authors=["A. Example"]).key
+
+
+@pytest.mark.parametrize(
+    "other", [{"abstract": "Two."}, {"year": 1999}, {"authors": ["B. Sample"]}]
+)
+def test_keys_without_any_id(other):
+    """Records with one title and no id are different items wherever they say anything different."""
+    first = {"title": "Summing up", "abstract": "One.", "year": 1998, "authors": ["A. Example"]}
+    assert made(**first).key == made(**first).key
+    assert made(**first).key != made(**(first | other)).key
 
 
 @pytest.mark.parametrize(
@@ -496,5 +507,7 @@ def test_corpora(corpus):
         assert record.source == obj["source"]
         assert record.title == clean(obj["title"])
         assert record.abstract == clean(obj.get("abstract", ""))
-        assert (record.year, len(record.authors)) == (obj.get("year"), len(obj.get("authors", ())))
+        assert record.year == obj.get("year")
+        # Some lists hold all names in one string.
+        assert len(record.authors) >= len(obj.get("authors", ()))
     assert len({r.key for r in records}) == 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from broadsheet.collection import schema
 from broadsheet.errors import RecordError
@@ -35,7 +35,15 @@ class Run(NamedTuple):
 
 
 def begin(connection: Connection, source: str, now: str) -> int:
-    """Note that a run of `source` has begun; return its id."""
+    """Note that a run of `source` has begun; return its id.
+
+    Only one process runs at a time, so a run that never ended was cut off: it is noted as such.
+    """
+    connection.execute(
+        update(schema.runs)
+        .where(schema.runs.c.outcome == "running")
+        .values(outcome="cut off", ended=now)
+    )
     row = {
         "source": source, "started": now, "outcome": "running", "reason": "", "counts": {},
         "cursor": 0,
@@ -70,19 +78,20 @@ def recent(connection: Connection, limit: int) -> list[Run]:
 
 
 def set_aside(connection: Connection, run: int, errors: Iterable[RecordError], now: str) -> None:
-    """Keep what could not be filed; the same place of the same source is kept once."""
-    table = schema.rejects
-    rows: dict[tuple[str, int], dict[str, Any]] = {
-        (e.source, e.place): {
-            "run_id": run, "source": e.source, "place": e.place, "reason": e.reason,
-            "excerpt": e.excerpt, "seen": now,
+    """Keep what could not be filed; the same place of the run's source is kept once."""
+    table, of_run = schema.rejects, schema.runs.c
+    rows: dict[int, dict[str, Any]] = {
+        e.place: {
+            "run_id": run, "place": e.place, "reason": e.reason, "excerpt": e.excerpt, "seen": now,
         }
         for e in errors
     }  # fmt: skip
-    for source, place in rows:
-        connection.execute(delete(table).where(table.c.source == source, table.c.place == place))
-    if rows:
-        connection.execute(insert(table), list(rows.values()))
+    if not rows:
+        return
+    source = connection.execute(select(of_run.source).where(of_run.id == run)).scalar_one()
+    at_place = (table.c.source == source) & (table.c.place == bindparam("at"))
+    connection.execute(delete(table).where(at_place), [{"at": place} for place in rows])
+    connection.execute(insert(table), [row | {"source": source} for row in rows.values()])
 
 
 def rejects(connection: Connection, limit: int) -> list[Reject]:

@@ -60,4 +60,5 @@ def _pattern(stems: Iterable[str]) -> re.Pattern[str]:
     if not heads:
         return re.compile(r"(?!)")
     word, foreign = r"[^\W_]*", r"[^\W\x00-\x7f]"
-    return re.compile(rf"(?i)(?<![^\W_])(?:(?:{'|'.join(heads)}){word}|{word}{foreign}{word})")
+    # Case is ignored for the heads alone: ignoring it, `re` takes İ for an ASCII letter.
+    return re.compile(rf"(?<![^\W_])(?:(?i:{'|'.join(heads)}){word}|{word}{foreign}{word})")

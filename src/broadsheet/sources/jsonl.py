@@ -145,15 +145,16 @@ class _Draft:
         comment = self._text("comment")
         categories = self._categories()
         external_ids, links = self._ids_and_links(categories)
+        authors, year = self._authors(), self._year()
         record = Record(
             source=self.source,
-            key=self._key(title, external_ids),
+            key=self._key(external_ids) or self._made_key(title, abstract, authors, year),
             title=title,
             abstract=abstract,
             summary=self._text("summary"),
-            authors=self._authors(),
+            authors=authors,
             external_ids=external_ids,
-            year=self._year(),
+            year=year,
             submitted=self._day("submitted") or self._first_version(),
             announced=self._day("announced"),
             updated=self._day("updated"),
@@ -418,8 +419,8 @@ class _Draft:
 
     # The whole.
 
-    def _key(self, title: str, external_ids: tuple[ExternalId, ...]) -> str:
-        """Return the name of this record within its source, the same for every later version."""
+    def _key(self, external_ids: tuple[ExternalId, ...]) -> str:
+        """Return the name that its source gives this record for ever, "" if it gives none."""
         if self.source == "arxiv":
             for found in external_ids:
                 if found.namespace == "arxiv":
@@ -428,8 +429,20 @@ class _Draft:
             return self.own_id
         if self.is_explicit and not self.own_id and external_ids:
             return str(external_ids[0])
-        text = f"{self.own_id}#{title_key(title)[:80] or title}"
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+        return ""
+
+    def _made_key(
+        self, title: str, abstract: str, authors: tuple[str, ...], year: int | None
+    ) -> str:
+        """Return a name made of what the record says, so that no other paper's record gets it.
+
+        A bare id means something only in its own file: with title and authors it names the record
+        even when the abstract is corrected. Without one, all that is said counts.
+        """
+        said = [self.own_id, title_key(title) or title, *authors]
+        if not self.own_id or not authors:
+            said += [abstract, str(year)]
+        return blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
 
     def _weigh(self) -> None:
         """Refuse what could not be stored beside the record."""
