@@ -139,5 +139,8 @@ def assert_sound(library: Library, told: int) -> None:
         page = library.search(f"u{told}z", mode=mode, limit=3)
         assert f"u{told}z" in page.hits[0].paper.title.lower()
     if report.papers:
-        found = library.search(record(told)["title"], mode="vector", limit=3)
+        # Its whole text: among many papers a title alone may be nearer to another one.
+        made = record(told)
+        words = f"{made['title']}. {made['abstract']}"
+        found = library.search(words, mode="vector", limit=3)
         assert f"u{told}z" in found.hits[0].paper.title.lower()
