@@ -19,7 +19,7 @@ from broadsheet.collection import papers as store
 from broadsheet.collection import runs
 from broadsheet.collection.database import Database
 from broadsheet.errors import NotFoundError, RecordError, StoreError
-from broadsheet.papers.identity import parse_external_id, parse_paper_id
+from broadsheet.papers.identity import parse_external_id
 from broadsheet.papers.types import Paper, PaperId, Record, SavedPage
 from broadsheet.search import query as language
 from broadsheet.search.embedded import EmbeddedIndex, Parts
@@ -109,8 +109,11 @@ class Library:
             return store.resolve(connection, ident)
 
     def find(self, text: str) -> PaperId | None:
-        """Return the paper that `text` is an id, DOI or link of; None if it is anything else."""
-        if parse_paper_id(text) is None and parse_external_id(text) is None:
+        """Return the paper that `text` is an id, DOI or link of; None if it is anything else.
+
+        Our own ids are not looked for: `p53` is a gene first, and `id:p53` says what is meant.
+        """
+        if parse_external_id(text) is None:
             return None
         try:
             return self.resolve(text)
@@ -159,12 +162,12 @@ class Library:
     ) -> Page:
         """Return a page of hits for `text` in the query language.
 
-        A pasted id, DOI or link of a paper in the collection gives that paper alone. Raises
+        A pasted id, DOI or link gives its paper alone, or nothing if it is not here. Raises
         QueryError, and PaperNotFound for an unknown `like:`.
         """
-        found = self.find(text)
-        if found is not None:
-            text = f"id:p{found}"
+        external = parse_external_id(text)
+        if external is not None:
+            text = f'id:"{external}"'
         return self._engine.search(language.parse(text), mode=mode, limit=limit, cursor=cursor)
 
     def similar(self, ident: str, *, limit: int = 10, mode: Mode = "hybrid") -> list[Hit]:

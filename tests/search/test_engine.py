@@ -275,12 +275,27 @@ def test_an_empty_library_finds_nothing(home, mode: Mode):
             assert (page.total, page.hits, page.next) == (0, (), None)
 
 
-@pytest.mark.parametrize("text", ["10.1000/3", "https://doi.org/10.1000/3", "p3", "doi:10.1000/3"])
+@pytest.mark.parametrize(
+    "text", ["10.1000/3", "https://doi.org/10.1000/3", "id:p3", "doi:10.1000/3"]
+)
 def test_a_pasted_id_gives_its_paper(small: Library, text: str):
     """A pasted id or link of a paper gives that paper alone."""
     page = small.search(text)
     assert [h.paper.external_ids[0].value for h in page.hits] == ["10.1000/3"]
     assert page.total == 1
+
+
+@pytest.mark.parametrize("text", ["10.1000/none", "2501.99999", "https://arxiv.org/abs/2501.99999"])
+def test_a_pasted_id_that_is_not_here_gives_nothing(small: Library, text: str):
+    """What is plainly an id of an absent paper is not answered with papers near to its digits."""
+    page = small.search(text)
+    assert (page.total, page.hits) == (0, ())
+
+
+def test_p_and_a_number_are_words(small: Library):
+    """`p53` is a gene: our own ids are looked for only where `id:` says so."""
+    assert small.find("p3") is None
+    assert [r.kind for h in small.search("p3").hits for r in h.reasons if r.kind == "words"] == []
 
 
 # ---------------------------------------------------------------------------- like

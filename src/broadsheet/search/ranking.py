@@ -93,6 +93,9 @@ def _listed(words: Sequence[str], most: int = 6) -> str:
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
+_DEGREES = ((0.6, "very near"), (0.35, "near"), (0.2, "distantly near"))
+
+
 def _nearness(cosine: float) -> str:
-    degree = "very near" if cosine >= 0.6 else "near" if cosine >= 0.35 else "distantly near"  # noqa: PLR2004
+    degree = next((words for least, words in _DEGREES if cosine >= least), "hardly near")
     return f"{degree} ({cosine:.2f})"
