@@ -11,6 +11,7 @@ import pytest
 
 from broadsheet.factory import open_library
 from broadsheet.library import Library
+from broadsheet.search.embedding import StaticEmbedder
 
 NOW = datetime(2026, 3, 17, 6, 30, tzinfo=UTC)
 
@@ -35,6 +36,12 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HOST", "PORT", "MODE", "PAGE_SIZE"):
         monkeypatch.delenv(f"BROADSHEET_{name}", raising=False)
     monkeypatch.setenv("BROADSHEET_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def embedder() -> StaticEmbedder:
+    """Return the model in the package, loaded once: it never changes."""
+    return StaticEmbedder.load()
 
 
 @pytest.fixture

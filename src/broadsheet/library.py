@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from broadsheet.collection import papers as store
 from broadsheet.collection import runs
 from broadsheet.collection.database import Database
-from broadsheet.errors import NotFoundError, RecordError, StoreError
+from broadsheet.errors import NotFoundError, RecordError, SearchIndexError, StoreError
 from broadsheet.papers.identity import parse_external_id
 from broadsheet.papers.types import Paper, PaperId, Record, SavedPage
 from broadsheet.search import query as language
@@ -270,10 +270,15 @@ class Library:
         """Feed the index what it lacks, unless another process is writing.
 
         Yields changes done and changes in all, after every feeding; nothing if it lacks nothing.
+        An index that cannot be read is built anew: it is derived, so nothing is lost with it.
         """
         with self.database.read() as connection:
             last = store.last_sequence(connection)
-        begun = self.index.sequence
+        try:
+            begun = self.index.sequence
+        except SearchIndexError:
+            yield from self.rebuild()
+            return
         if begun >= last or not self.index.try_lock():
             return
         try:

@@ -18,7 +18,6 @@ from broadsheet import starter
 from broadsheet.errors import NotFoundError, QueryError
 from broadsheet.factory import open_library
 from broadsheet.papers.text import shingles
-from broadsheet.search.embedding import StaticEmbedder
 from broadsheet.sources import files
 from flows.invented import assert_sound, bridged, lines, record, standing, written
 from processes import (
@@ -37,12 +36,6 @@ MEMORY_FILE = (400 if IS_LONG else 60) * 1024 * 1024
 MEMORY_BOUND = 450 * 1024 * 1024
 """Bytes that an import may take at its peak, however large the file: most of it is the model,
 the writer's buffer and the record's page cache."""
-
-
-@pytest.fixture(scope="module")
-def embedder():
-    """Return the model, loaded once."""
-    return StaticEmbedder.load()
 
 
 def imported(library, *paths: Path) -> Counter[str]:

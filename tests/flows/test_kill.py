@@ -30,12 +30,6 @@ KILLS = 200 if IS_LONG else 20
 LINES = 26_000 if IS_LONG else 4_000
 
 
-@pytest.fixture(scope="module")
-def embedder():
-    """Return the model, loaded once."""
-    return StaticEmbedder.load()
-
-
 @pytest.mark.timeout(14_400 if IS_LONG else 300)
 def test_a_killed_import_keeps_what_it_acknowledged_and_ends_as_if_undisturbed(tmp_path, embedder):
     """After SIGKILL at any moment the committed batches stand, and importing again completes."""

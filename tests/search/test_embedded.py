@@ -47,12 +47,6 @@ def paper(number: int, title: str | None = None) -> Paper:
 PAPERS = {n: paper(n) for n in range(1, 121)}
 
 
-@pytest.fixture(scope="module")
-def embedder() -> StaticEmbedder:
-    """Return the model of the package."""
-    return StaticEmbedder.load()
-
-
 def build(path: Path, embedder: StaticEmbedder, papers: Sequence[Paper]) -> EmbeddedIndex:
     """Return an index of `papers` with one change for each."""
     index = EmbeddedIndex(path, embedder)

@@ -35,12 +35,6 @@ ANY_TEXT = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def embedder():
-    """Give the embedder that is shipped."""
-    return StaticEmbedder.load()
-
-
-@pytest.fixture(scope="module")
 def content():
     """Give the bytes of the shipped weights."""
     return WEIGHTS.read_bytes()

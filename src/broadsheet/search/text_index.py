@@ -160,6 +160,8 @@ class TextIndex:
         self._manifest = path.parent / "text.json"
         self._stamp = (-1, -1)
         self._writer: tantivy.IndexWriter | None = None
+        if self._manifest.exists() and not (path / "meta.json").exists():
+            raise SearchIndexError(f"the text index in {path} is gone: run `broadsheet rebuild`")
         path.mkdir(parents=True, exist_ok=True)
         self._index = self._open()
 

@@ -124,18 +124,18 @@ class VectorMatrix:
         facts = manifest.read(self._manifest)
         if facts is None:
             return self._view
-        rows = facts["rows"]
-        if rows == 0:
-            return self._empty()._replace(sequence=facts["sequence"])
         try:
+            rows, sequence = facts["rows"], facts["sequence"]
+            if rows == 0:
+                return self._empty()._replace(sequence=sequence)
             arrays = self._arrays(rows)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             if manifest.stamp(self._manifest) == manifest.GONE:
                 return self._view
             raise SearchIndexError(
                 f"the vectors in {self.path} are damaged: run `broadsheet rebuild`"
             ) from error
-        return _view(*arrays, sequence=facts["sequence"])
+        return _view(*arrays, sequence=sequence)
 
     def _arrays(self, rows: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int64]]:
         vectors, scales, papers = self._files()
