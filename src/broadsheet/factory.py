@@ -49,8 +49,12 @@ def open_library(
         raise StoreError(f"the home {home} cannot be made: {error.strerror}") from error
     embedder = embedder or StaticEmbedder.load()
     database = Database(home / DATABASE)
-    library = Library(database, EmbeddedIndex(home / INDEX, embedder), embedder, clock=clock)
-    for done, total in library.catch_up():
-        if progress is not None:
-            progress(done, total)
+    try:
+        library = Library(database, EmbeddedIndex(home / INDEX, embedder), embedder, clock=clock)
+        for done, total in library.catch_up():
+            if progress is not None:
+                progress(done, total)
+    except BaseException:
+        database.close()
+        raise
     return library

@@ -75,8 +75,12 @@ class Database:
         """
         self.path = path
         self._engine = _open_engine(path)
-        with translated(path):
-            self._bring_up_to_date()
+        try:
+            with translated(path):
+                self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
 
     def _bring_up_to_date(self) -> None:
         version = self._version()
