@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 from urllib.parse import urlencode
@@ -120,11 +120,11 @@ def _generated() -> Iterator[dict[str, Any]]:
     rng = random.Random(_SEED)  # noqa: S311 (text for timing, not secrets)
     syllables = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "en", "ar")]
     words = ["".join(rng.choices(syllables, k=rng.randint(1, 4))) for _ in range(40_000)]
-    weights = [1 / rank for rank in range(1, len(words) + 1)]
+    weights = list(accumulate(1 / rank for rank in range(1, len(words) + 1)))
     number = 0
     while True:
         number += 1
-        body = rng.choices(words, weights, k=170)
+        body = rng.choices(words, cum_weights=weights, k=170)
         yield {
             "arxiv_id": f"{2000 + number % 600:04d}.{number % 100_000:05d}",
             "source": "arxiv",
