@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from urllib.parse import urlencode
 import numpy as np
 import orjson
 
+from broadsheet import starter
 from broadsheet.factory import INDEX, open_library
 from broadsheet.library import Library
 from broadsheet.measure.quality import Show
@@ -118,8 +120,7 @@ def _open(path: Path) -> BinaryIO:
 def _generated() -> Iterator[dict[str, Any]]:
     """Yield invented papers whose words follow Zipf's law, the same on every machine."""
     rng = random.Random(_SEED)  # noqa: S311 (text for timing, not secrets)
-    syllables = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "en", "ar")]
-    words = ["".join(rng.choices(syllables, k=rng.randint(1, 4))) for _ in range(40_000)]
+    words = _vocabulary(rng)
     weights = list(accumulate(1 / rank for rank in range(1, len(words) + 1)))
     number = 0
     while True:
@@ -134,6 +135,15 @@ def _generated() -> Iterator[dict[str, Any]]:
             "date": f"2026-{1 + number % 12:02d}-{1 + number % 28:02d}",
             "categories": [f"cs.{rng.choice(['LG', 'CL', 'CV', 'IR', 'RO'])}"],
         }
+
+
+def _vocabulary(rng: random.Random, size: int = 40_000) -> list[str]:
+    """Return words, the most frequent first: the starter collection's, then invented ones."""
+    found = Counter(re.findall(r"[a-z]+", starter.PAPERS.read_text(encoding="utf-8").lower()))
+    words = [word for word, _ in found.most_common()]
+    syllables = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "en", "ar")]
+    rest = range(max(size - len(words), 0))
+    return words + ["".join(rng.choices(syllables, k=rng.randint(2, 4))) for _ in rest]
 
 
 def _queries(library: Library, papers: int) -> list[str]:
