@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -151,6 +152,33 @@ def test_counts_sum_up_the_outcomes():
     assert intents.counts == {"new": 1, "merged": 1, "unchanged": 1, "updated": 1}
 
 
+REED = ("Tom Reed",)
+
+
+@pytest.mark.parametrize(
+    ("shared", "other", "papers"),
+    [
+        (DOI, {"title": "Kilns", "authors": REED}, 2),
+        (DOI, {"title": "Kilns", "authors": (*REED, *ADA)}, 1),
+        (DOI, {"title": "Kilns", "authors": ()}, 1),
+        (DOI, {"authors": REED}, 1),
+        (DOI, {"title": "Kilns", "authors": REED, "abstract": "Nets move slowly at night."}, 1),
+        (DOI, {"title": "Kilns", "authors": REED, "abstract": "Copper is fired here."}, 2),
+        (ARXIV, {"title": "Kilns", "authors": REED}, 1),
+    ],
+)
+def test_an_id_is_not_believed_against_all_else(shared: ExternalId, other: dict[str, Any], papers):
+    """A volume's DOI on two papers of other titles, authors and texts does not make them one."""
+    known = nothing()
+    first = Record("file", "a", TITLE, "Nets move slowly at night.", authors=ADA)
+    first = replace(first, external_ids=(shared,))
+    second = replace(first, key="b", **({"abstract": ""} | other))
+    file(known, first)
+    file(known, second)
+    assert len(groups(known)) == papers
+    assert known.by_external_id[shared] == min(known.filed)
+
+
 # ---------------------------------------------------------------------------- any world
 
 TEXT = "we measure how tides move slow lunar nets across nine invented harbours"
@@ -190,9 +218,11 @@ def cut(records: Sequence[Record], sizes: Iterable[int]) -> list[Sequence[Record
 def test_the_papers_do_not_depend_on_order_or_batches(data: st.DataObject, world: list[Record]):
     """The same records make the same papers in any order and cut into any batches.
 
-    All records of a world that have an arXiv id have the same one: where arXiv ids contradict
-    each other the first paper wins, so there the order counts, as `filing` says.
+    All records of a world that have an arXiv id have the same one, and all with any id share an
+    author: where ids contradict each other, or an id the rest of what is said, the first paper
+    wins, so there the order counts, as `filing` says.
     """
+    world = [replace(r, authors=ADA) if r.external_ids and r.authors else r for r in world]
     whole, pieces = nothing(), nothing()
     file(whole, *world)
     shuffled = data.draw(st.permutations(world))

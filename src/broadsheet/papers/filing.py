@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from broadsheet.papers.identity import (
     Evidence,
     compose,
+    contradicts,
     evidence,
     ids_conflict,
     same_paper,
@@ -133,13 +134,20 @@ class _Desk:
     def _matches(self, record: Record, mine: Evidence) -> list[PaperId]:
         """Return the papers that `record` belongs to, oldest first: ids before evidence."""
         by_id = self.known.by_external_id
-        found = sorted({by_id[i] for i in record.external_ids if i in by_id})
+        known = [(i, by_id[i]) for i in record.external_ids if i in by_id]
+        found = sorted({paper for i, paper in known if self._may_share(i, mine, paper)})
         by_evidence = [
             p
             for p in self.known.by_title.get(mine.key, ())
             if p not in found and self._is_same(mine, self.known.filed[p])
         ]
         return found + sorted(by_evidence)
+
+    def _may_share(self, shared: ExternalId, mine: Evidence, paper: PaperId) -> bool:
+        """Return whether an id that leads to `paper` is to be believed of a record, too."""
+        filed = self.known.filed[paper]
+        is_sure = shared.namespace == "arxiv"
+        return is_sure or not all(contradicts(mine, filed.evidence_of(k)) for k in filed.records)
 
     def _is_same(self, mine: Evidence, filed: Filed) -> bool:
         if ids_conflict(mine.ids, filed.ids, "arxiv"):

@@ -201,6 +201,20 @@ def same_paper(one: Evidence, other: Evidence) -> bool:
     return alike or len(one.key) >= GENERIC_TITLE or _close_years(one, other)
 
 
+def contradicts(one: Evidence, other: Evidence) -> bool:
+    """Return whether all that two records say differs: then an id that both give is a mistake.
+
+    Sources give the DOI of a whole volume, or the address of a neighbour on the page, as a paper's.
+    """
+    mine, theirs = one.surnames, other.surnames
+    if not one.key or not other.key or one.key == other.key:
+        return False
+    if not mine or not theirs or mine & theirs:
+        return False
+    shared = abstract_overlap(one, other)
+    return shared is None or shared < SAME_ABSTRACT
+
+
 def _close_years(one: Evidence, other: Evidence) -> bool:
     return one.year is not None and other.year is not None and abs(one.year - other.year) <= 1
 
