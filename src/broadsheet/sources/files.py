@@ -14,6 +14,7 @@ import re
 import stat
 import sys
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -201,12 +202,12 @@ def _open(path: Path, stdin: BinaryIO | None) -> tuple[_Counted, int | None]:
 # Bytes: each stream wraps the one before it.
 
 
-class _Bytes(io.RawIOBase):
+class _Bytes(io.RawIOBase, ABC):
     """A stream that only has to give some bytes when asked."""
 
+    @abstractmethod
     def some(self, size: int) -> bytes:
         """Return at least one and at most `size` bytes; none at the end."""
-        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
