@@ -1,0 +1,59 @@
+"""Commands that judge search and measure speed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from broadsheet.cli.base import AsJson, ModeName, app, mode_of, print_json
+
+
+@app.command("eval")
+def eval_(
+    folder: Annotated[Path, typer.Argument(help="A folder with queries.jsonl and qrels.tsv.")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="The documents, if not in the folder.")
+    ] = None,
+    mode: ModeName = None,
+    pool: Annotated[
+        bool, typer.Option("--pool", help="Rank only each query's judged documents.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge search on a folder of queries with judged documents (BEIR form)."""
+    from broadsheet import present
+    from broadsheet.measure import quality
+    from broadsheet.present import Bar
+
+    with Bar("queries") as bar:
+        found = quality.judge(
+            folder, corpus=corpus, mode=mode_of(mode, None), pool=pool, progress=bar.show
+        )
+    if as_json:
+        print_json(found)
+    else:
+        present.figures([found])
+
+
+@app.command()
+def bench(
+    papers: Annotated[int, typer.Option(min=100, help="How many papers.")] = 10_000,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="A folder of JSON Lines with real papers; else they are generated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure import, search and start against their budgets, in a temporary home."""
+    from broadsheet import present
+    from broadsheet.measure import speed
+    from broadsheet.present import Bar
+
+    with Bar("papers") as bar:
+        found = speed.bench(papers, corpus=corpus, progress=bar.show)
+    if as_json:
+        print_json(found)
+    else:
+        present.budgets(found)

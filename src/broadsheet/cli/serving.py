@@ -1,0 +1,109 @@
+"""Commands that serve, and that show the settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from broadsheet.cli.base import (
+    AsJson,
+    Home,
+    app,
+    fail,
+    home_before_command,
+    opened,
+    print_json,
+    settings_of,
+)
+from broadsheet.cli.filing import import_one
+
+if TYPE_CHECKING:
+    from broadsheet.library import Library
+
+
+@app.command()
+def config(home: Home = None, as_json: AsJson = False) -> None:
+    """Show every setting, its value and where the value came from."""
+    from broadsheet import present
+    from broadsheet.config import SETTINGS
+    from broadsheet.factory import load_config
+
+    flags = {"home": home or next(iter(home_before_command), None)}
+    found = load_config(flags, os.environ)
+    rows = [(s.name, str(found[s.name].value), found[s.name].origin, s.help) for s in SETTINGS]
+    if as_json:
+        print_json({n: {"value": v, "origin": o, "help": h} for n, v, o, h in rows})
+    else:
+        present.settings(rows)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.")] = None,
+    home: Home = None,
+) -> None:
+    """Serve the web pages and the JSON API until stopped."""
+    settings = settings_of(home=home, host=host, port=port)
+    with opened(home) as library:
+        _serve(library, settings)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Print and end, without serving.")] = False,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.")] = None,
+    home: Home = None,
+) -> None:
+    """Load the starter collection, print the front page and a search, and serve them."""
+    from broadsheet import present, starter
+    from broadsheet.present import Bar
+
+    settings = settings_of(home=home or _demo_home(), host=host, port=port)
+    with opened(settings["home"]) as library:
+        with Bar("records") as bar:
+            import_one(library, starter.PAPERS, None, bar)
+        present.front_page(library.latest(6), library.count())
+        question = "residual neural network"
+        typer.echo(f"\n$ broadsheet search {question}\n")
+        present.page(library.search(question, limit=3))
+        if not once:
+            _serve(library, settings)
+
+
+def _demo_home() -> Path | None:
+    """Return a home beside the usual one, so that the demo leaves a collection alone."""
+    from broadsheet.factory import load_config
+
+    flags = {"home": next(iter(home_before_command), None)}
+    usual = load_config(flags, os.environ)["home"]
+    home: Path = usual.value
+    return home.with_name(f"{home.name}-demo") if usual.origin == "default" else None
+
+
+def _serve(library: Library, settings: dict[str, Any]) -> None:
+    import socket
+
+    import uvicorn
+
+    from broadsheet.web.app import create_app
+
+    listener = socket.socket(socket.AF_INET6 if ":" in settings["host"] else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings["host"], settings["port"]))
+    except OSError as error:
+        listener.close()
+        fail(f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}", 1)
+    # From here on connections wait for the server, so the address can be told.
+    listener.listen(128)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(f"\nBroadsheet is served at http://{shown}:{port}/  (Ctrl+C stops it)")
+    pages = create_app(library, page_size=settings["page_size"], mode=settings["mode"])
+    server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False))
+    server.run(sockets=[listener])

@@ -1,0 +1,1 @@
+"""Which days hold an edition, and when arXiv announces. Pure."""

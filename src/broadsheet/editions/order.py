@@ -1,0 +1,1 @@
+"""The order of an edition, each place with its reason. Pure."""
