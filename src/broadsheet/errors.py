@@ -5,6 +5,7 @@ BroadsheetError
 ├── QueryError (ValueError)    .query .position .hint
 ├── NotFoundError              .kind .id
 │   └── PaperNotFound
+├── DecisionError (ValueError) a merge, split or undo by hand that cannot be carried out
 ├── SourceError                .source
 │   ├── UnknownFormat          a file that is none of the known formats
 │   └── RecordError            .place .reason: one record is set aside, the run goes on
@@ -53,6 +54,10 @@ class PaperNotFound(NotFoundError):  # noqa: N818 (named for what it says, as in
     """No paper has this id."""
 
     kind = "paper"
+
+
+class DecisionError(BroadsheetError, ValueError):
+    """A decision by hand about which papers are the same cannot be carried out."""
 
 
 class SourceError(BroadsheetError):
@@ -109,6 +114,8 @@ def status_of(error: BaseException) -> Status:  # noqa: PLR0911 (a table, one li
     match error:
         case QueryError() | ConfigError():
             return Status(400, 2)
+        case DecisionError():
+            return Status(409, 1)
         case UnknownFormat():
             return Status(415, 2)
         case NotFoundError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from hashlib import blake2b
@@ -60,6 +61,8 @@ def decode_record(body: str) -> Record:
         found["external_ids"] = tuple(ExternalId(*i) for i in found["external_ids"])
     if "links" in found:
         found["links"] = tuple((kind, url) for kind, url in found["links"])
+    if "again" in found:
+        found["again"] = tuple((day, kind) for day, kind in found["again"])
     if "place" in found:
         found["place"] = Place(*found["place"])
     return Record(**found)
@@ -87,10 +90,14 @@ def _paper_row(paper: Paper) -> dict[str, Any]:
         "sources": _json(paper.sources),
         "external_ids": _json([tuple(i) for i in paper.external_ids]),
         "first_seen": paper.first_seen,
+        "edition": paper.edition,
+        "basis": paper.basis,
+        "topic": paper.categories[0] if paper.categories else "",
+        "upvotes": paper.upvotes,
     }
 
 
-_PAPER_COLUMNS = [c for c in schema.papers.c if c.name not in {"merged_into", "day"}]
+_PAPER_COLUMNS = [c for c in schema.papers.c if c.name not in {"merged_into", "day", "topic"}]
 
 
 def _to_paper(row: Any) -> Paper:
@@ -267,7 +274,7 @@ def file(connection: Connection, records: Sequence[Record], now: str) -> list[Ou
     rows = {k: row.id for k, row in existing.items()}
     intents = decide(changed, _known(connection, changed, existing), now)
     if intents.papers:
-        _carry_out(connection, intents, rows, now)
+        carry_out(connection, intents, rows, now)
     outcomes = iter(intents.outcomes)
     done = {id(r) for r in changed}
     return [next(outcomes) if id(r) in done else "unchanged" for r in records]
@@ -291,11 +298,51 @@ def _known(connection: Connection, records: Sequence[Record], existing: dict[Key
     ).scalars()
     external = find_external(connection, {i for r in records for i in r.external_ids})
     touched = {row.paper_id for row in existing.values()} | set(by_title) | set(external.values())
-    last = connection.execute(select(func.max(schema.papers.c.id))).scalar() or 0
-    known = Known({}, {}, dict(external), {}, last + 1)
+    known = _nothing_known(connection)
+    known.by_external_id.update(external)
     if touched:
         _load_filed(connection, touched, known)
+        known.apart = _apart(connection, touched)
+    if any(r.place for r in records) or any(f.has_place for f in known.filed.values()):
+        known.page_days = page_days(connection)
     return known
+
+
+def _nothing_known(connection: Connection) -> Known:
+    last = connection.execute(select(func.max(schema.papers.c.id))).scalar() or 0
+    return Known({}, {}, {}, {}, last + 1)
+
+
+def known_papers(connection: Connection, ids: Iterable[int]) -> Known:
+    """Return all that is known of the papers `ids`, for decisions about these alone."""
+    known = _nothing_known(connection)
+    _load_filed(connection, set(ids), known)
+    known.apart = _apart(connection, set(ids))
+    known.page_days = page_days(connection)
+    return known
+
+
+def page_days(connection: Connection) -> dict[str, str]:
+    """Return the days of those saved pages that have one."""
+    table = schema.pages.c
+    rows = connection.execute(select(table.key, table.day).where(table.day.is_not(None)))
+    return {row.key: row.day for row in rows}
+
+
+def _apart(connection: Connection, papers: set[int]) -> dict[Key, set[Key]]:
+    """Return which records of `papers` were told apart from which others, both ways."""
+    apart, one, other = schema.apart, schema.records.alias("one"), schema.records.alias("other")
+    statement = (
+        select(one.c.source, one.c.key, other.c.source, other.c.key)
+        .join_from(apart, one, one.c.id == apart.c.one)
+        .join(other, other.c.id == apart.c.other)
+        .where(one.c.paper_id.in_(papers) | other.c.paper_id.in_(papers))
+    )
+    found: dict[Key, set[Key]] = {}
+    for a_source, a_key, b_source, b_key in connection.execute(statement):
+        found.setdefault((a_source, a_key), set()).add((b_source, b_key))
+        found.setdefault((b_source, b_key), set()).add((a_source, a_key))
+    return found
 
 
 def _load_filed(connection: Connection, ids: set[int], known: Known) -> None:
@@ -322,14 +369,18 @@ def _load_filed(connection: Connection, ids: set[int], known: Known) -> None:
             known.by_title.setdefault(key, []).append(paper_id)
 
 
-def _carry_out(connection: Connection, intents: Intents, rows: dict[Key, int], now: str) -> None:
-    """Write papers, records, ids, places and the change log."""
+def carry_out(connection: Connection, intents: Intents, rows: dict[Key, int], now: str) -> None:
+    """Write papers, records, ids, places, days and the change log; `rows` has known records."""
+    before = _editions_of(connection, intents)
     _write_papers(connection, intents)
+    _revive(connection, intents)
     _write_records(connection, intents, rows, now)
     _write_merges(connection, intents.merged_into)
     _write_external_ids(connection, intents)
     _write_places(connection, intents)
+    days = _write_appearances(connection, intents)
     _write_changes(connection, intents)
+    _write_days(connection, intents, before, days)
 
 
 def _write_papers(connection: Connection, intents: Intents) -> None:
@@ -352,8 +403,7 @@ def _write_records(
     connection: Connection, intents: Intents, rows: dict[Key, int], now: str
 ) -> None:
     filed = {f.id: f for f in intents.papers}
-    moved = _missing_rows(connection, [k for k in intents.records if k not in rows], intents)
-    rows = rows | moved
+    rows = rows | _moved_rows(connection, [k for k in intents.records if k not in rows], intents)
     new, old = [], []
     for key, paper_id in intents.records.items():
         record = filed[paper_id].records[key]
@@ -374,6 +424,7 @@ def _write_records(
                     "source": source,
                     "key": name,
                     "first_seen": now,
+                    "origin": paper_id,
                 }
             )
     if new:
@@ -389,14 +440,13 @@ def _write_records(
         )
 
 
-def _missing_rows(connection: Connection, keys: Sequence[Key], intents: Intents) -> dict[Key, int]:
-    """Return the rows of records that are moved only because their paper was absorbed."""
-    if not intents.merged_into:
+def _moved_rows(connection: Connection, keys: Sequence[Key], intents: Intents) -> dict[Key, int]:
+    """Return the rows of records that are moved only because papers were joined or parted."""
+    old = [f.id for f in intents.papers if not f.is_new] + list(intents.merged_into)
+    if not keys or not old:
         return {}
     table = schema.records.c
-    statement = select(table.id, table.source, table.key).where(
-        table.paper_id.in_(list(intents.merged_into))
-    )
+    statement = select(table.id, table.source, table.key).where(table.paper_id.in_(old))
     wanted = set(keys)
     found = {(source, key): row for row, source, key in connection.execute(statement)}
     return {k: row for k, row in found.items() if k in wanted}
@@ -411,6 +461,14 @@ def _write_merges(connection: Connection, merged_into: dict[PaperId, PaperId]) -
             .values(merged_into=home)
         )
         connection.execute(update(places).where(places.c.paper_id == gone).values(paper_id=home))
+
+
+def _revive(connection: Connection, intents: Intents) -> None:
+    if intents.revived:
+        table = schema.papers
+        connection.execute(
+            update(table).where(table.c.id.in_(intents.revived)).values(merged_into=None)
+        )
 
 
 def _write_external_ids(connection: Connection, intents: Intents) -> None:
@@ -444,6 +502,65 @@ def _write_places(connection: Connection, intents: Intents) -> None:
         [{"at_page": p["page"], "at_position": p["position"]} for p in places],
     )
     connection.execute(insert(table), places)
+
+
+def _write_appearances(connection: Connection, intents: Intents) -> set[str]:
+    """Write the days on which papers came again; return all days that gained or lost one."""
+    table = schema.appearances
+    old = [f.id for f in intents.papers if not f.is_new] + list(intents.merged_into)
+    of_old = table.c.paper_id.in_(old)
+    days = (
+        set(connection.execute(select(table.c.day).distinct().where(of_old)).scalars())
+        if old
+        else set()
+    )
+    if days:
+        connection.execute(delete(table).where(of_old))
+    new = {
+        (a.day, f.id, a.kind): a.note
+        for f in intents.papers if f.stamp
+        for a in reversed(f.stamp.again)
+    }  # fmt: skip
+    if new:
+        rows = [
+            {"day": day, "paper_id": paper_id, "kind": kind, "note": note}
+            for (day, paper_id, kind), note in new.items()
+        ]
+        connection.execute(insert(table), rows)
+    return days | {day for day, _, _ in new}
+
+
+def _editions_of(connection: Connection, intents: Intents) -> dict[int, str]:
+    """Return the days of the papers that are about to change, as the record has them."""
+    table = schema.papers.c
+    old = [f.id for f in intents.papers if not f.is_new] + list(intents.merged_into)
+    statement = select(table.id, table.edition).where(
+        table.id.in_(old), table.merged_into.is_(None)
+    )
+    return {row.id: row.edition for row in connection.execute(statement)} if old else {}
+
+
+def _write_days(
+    connection: Connection, intents: Intents, before: dict[int, str], days: set[str]
+) -> None:
+    """Count the papers of each day anew by what has changed, and note the change."""
+    now = Counter(f.stamp.day for f in intents.papers if f.stamp)
+    was = Counter(before.values())
+    touched = days | set(now) | set(was)
+    table, sequence = schema.days, last_sequence(connection)
+    known = set(connection.execute(select(table.c.day).where(table.c.day.in_(touched))).scalars())
+    old = [{"at": d, "more": now[d] - was[d]} for d in sorted(touched & known)]
+    new = [{"day": d, "papers": now[d] - was[d]} for d in sorted(touched - known)]
+    if old:
+        added = table.c.papers + bindparam("more")
+        connection.execute(
+            update(table)
+            .where(table.c.day == bindparam("at"))
+            .values(papers=added, touched=sequence),
+            old,
+        )
+    if new:
+        connection.execute(insert(table).values(touched=sequence), new)
 
 
 def _write_changes(connection: Connection, intents: Intents) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 # SQLite gives its fast row numbers only to INTEGER keys; elsewhere ids are 64 bits wide.
@@ -52,8 +53,18 @@ papers = Table(
     Column("sources", Text, nullable=False),
     Column("external_ids", Text, nullable=False),
     Column("first_seen", String(20), nullable=False),
+    # The day whose edition it belongs to, and which of its days that is.
+    Column("edition", String(10), nullable=False, server_default=""),
+    Column("basis", String(9), nullable=False, server_default=""),
+    Column("topic", Text, nullable=False, server_default=""),
+    Column("upvotes", Integer),
     Index("ix_papers_day", "day", "id"),
-)
+    # Holds all that the order of an edition asks for, so that no abstract is read for it.
+    Index(
+        "ix_papers_edition", "edition", "upvotes", "day", "id", "topic", "basis",
+        sqlite_where=text("merged_into IS NULL"), postgresql_where=text("merged_into IS NULL"),
+    ),
+)  # fmt: skip
 
 external_ids = Table(
     "external_ids",
@@ -77,6 +88,8 @@ records = Table(
     Column("body", Text, nullable=False),
     Column("first_seen", String(20), nullable=False),
     Column("last_changed", String(20), nullable=False),
+    # The paper that it was first filed under, which comes back when it is split off.
+    Column("origin", _ROW_ID, nullable=False, server_default="0"),
 )
 
 pages = Table(
@@ -97,6 +110,56 @@ places = Table(
     Column("page", String(16), ForeignKey("pages.key"), primary_key=True),
     Column("position", Integer, primary_key=True),
     Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+)
+
+appearances = Table(
+    "appearances",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True, index=True),
+    Column("kind", String(8), primary_key=True),
+    Column("note", Text, nullable=False),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("papers", Integer, nullable=False),
+    # The last change that touched a paper of this day: what was made of it before is stale.
+    Column("touched", BigInteger, nullable=False),
+)
+
+printed = Table(
+    "printed",
+    metadata,
+    Column("period", String(10), primary_key=True),
+    Column("made", String(20), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("paper_id", _ROW_ID, nullable=False, index=True),
+    Column("other_id", _ROW_ID, nullable=False, index=True),
+    Column("records", JSON, nullable=False),
+    # Papers whose addresses had led to the other one: they do so again after an undo.
+    Column("addresses", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("made", String(20), nullable=False),
+    Column("undone", String(20)),
+)
+
+apart = Table(
+    "apart",
+    metadata,
+    Column("one", _ROW_ID, ForeignKey("records.id"), primary_key=True),
+    Column("other", _ROW_ID, ForeignKey("records.id"), primary_key=True),
+    Column("decision_id", _ROW_ID, ForeignKey("decisions.id"), primary_key=True, index=True),
+    Index("ix_apart_other", "other"),
 )
 
 changes = Table(

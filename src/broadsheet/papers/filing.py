@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
+from broadsheet.errors import DecisionError
+from broadsheet.papers.appearances import Stamp, carried_over, stamp
 from broadsheet.papers.identity import (
     Evidence,
     compose,
@@ -26,13 +28,14 @@ Key = tuple[str, str]
 class Filed:
     """A paper as the record holds it: its records, and when it was first seen.
 
-    `paper` and `owned_ids` (the ids that lead to it) are set by `decide` for papers it touched.
+    `paper`, `stamp` and `owned_ids` (the ids that lead to it) are set for papers that were touched.
     """
 
     id: PaperId
     records: dict[Key, Record]
     first_seen: str
     paper: Paper | None = None
+    stamp: Stamp | None = None
     is_new: bool = False
     owned_ids: list[ExternalId] = field(default_factory=list)
     _evidence: dict[Key, Evidence] = field(default_factory=dict)
@@ -41,6 +44,11 @@ class Filed:
     def ids(self) -> set[ExternalId]:
         """All external ids that its records give."""
         return {i for r in self.records.values() for i in r.external_ids}
+
+    @property
+    def has_place(self) -> bool:
+        """Whether any of its records stood on a saved page."""
+        return any(r.place for r in self.records.values())
 
     @property
     def title_keys(self) -> set[str]:
@@ -59,29 +67,42 @@ class Filed:
         self.records[key] = record
         self._evidence[key] = said
 
+    def take(self, key: Key) -> Record:
+        """Take the record under `key` out, and return it."""
+        self._evidence.pop(key, None)
+        return self.records.pop(key)
+
 
 @dataclass(slots=True)
 class Known:
-    """What the record holds that a batch may touch."""
+    """What the record holds that a batch may touch.
+
+    `apart` has, for a record that a person told apart from others, the keys of those; it is
+    symmetric. `page_days` has the days of the saved pages that have one.
+    """
 
     filed: dict[PaperId, Filed]
     by_record: dict[Key, PaperId]
     by_external_id: dict[ExternalId, PaperId]
     by_title: dict[str, list[PaperId]]
     next_id: int
+    apart: dict[Key, set[Key]] = field(default_factory=dict)
+    page_days: dict[str, str] = field(default_factory=dict)
 
 
 class Intents(NamedTuple):
     """What is to be written: the papers touched, their changed records, and the counts.
 
     `papers` are composed anew; `records` maps every record written to its paper; `merged_into`
-    maps papers that are no more to the paper that took their records.
+    maps papers that are no more to the paper that took their records; `revived` are papers that
+    had been merged and stand for themselves again.
     """
 
     papers: list[Filed]
     records: dict[Key, PaperId]
     merged_into: dict[PaperId, PaperId]
     outcomes: list[Outcome]
+    revived: tuple[PaperId, ...] = ()
 
     @property
     def counts(self) -> Counter[str]:
@@ -97,12 +118,40 @@ def decide(records: Iterable[Record], known: Known, now: str) -> Intents:
     """
     desk = _Desk(known, now)
     outcomes = [desk.file(record) for record in records]
-    touched = [known.filed[i] for i in sorted(desk.touched)]
-    for filed in touched:
-        filed.paper = compose(filed.id, list(filed.records.values()), filed.first_seen)
-        owner = known.by_external_id
-        filed.owned_ids = [i for i in filed.paper.external_ids if owner.get(i) == filed.id]
-    return Intents(touched, desk.written, desk.merged_into, outcomes)
+    return desk.intents(outcomes)
+
+
+def refresh(known: Known, now: str) -> Intents:
+    """Return what composing every paper in `known` anew from its records does."""
+    desk = _Desk(known, now)
+    desk.touched |= set(known.filed)
+    return desk.intents([])
+
+
+def merge(known: Known, one: PaperId, other: PaperId, now: str) -> Intents:
+    """Return what making two papers one by hand does: the older one takes the other's records."""
+    desk = _Desk(known, now)
+    desk.absorb(known.filed[one], known.filed[other])
+    return desk.intents([])
+
+
+def split(known: Known, paper: PaperId, keys: Sequence[Key], into: PaperId, now: str) -> Intents:
+    """Return what moving the records `keys` of `paper` to the paper `into` does.
+
+    `into` is not in `known.filed`: it is a new paper, or one that was merged and is revived. Raises
+    DecisionError if the paper does not hold these records, or holds no others.
+    """
+    home = known.filed[paper]
+    missing = [key for _, key in (k for k in keys if k not in home.records)]
+    if missing or not keys:
+        raise DecisionError(f"p{paper} holds no record {', '.join(missing) or 'to split off'}")
+    if len(set(keys)) == len(home.records):
+        raise DecisionError(f"p{paper} has only this record: there is nothing to split it from")
+    desk = _Desk(known, now)
+    desk.part(home, keys, into)
+    intents = desk.intents([])
+    is_old = into < known.next_id
+    return intents._replace(revived=(into,) if is_old else ())
 
 
 class _Desk:
@@ -115,10 +164,26 @@ class _Desk:
         self.written: dict[Key, PaperId] = {}
         self.merged_into: dict[PaperId, PaperId] = {}
 
+    def intents(self, outcomes: list[Outcome]) -> Intents:
+        """Return what is to be written, the papers touched composed anew."""
+        touched = [self.known.filed[i] for i in sorted(self.touched)]
+        for filed in touched:
+            records = list(filed.records.values())
+            made = stamp(records, filed.first_seen, self.known.page_days)
+            paper = compose(filed.id, records, filed.first_seen)
+            filed.paper = replace(paper, edition=made.day, basis=made.basis, upvotes=made.upvotes)
+            filed.stamp = made
+            owner = self.known.by_external_id
+            filed.owned_ids = [i for i in paper.external_ids if owner.get(i) == filed.id]
+        return Intents(touched, self.written, self.merged_into, outcomes)
+
     def file(self, record: Record) -> Outcome:
         key = (record.source, record.key)
         old = self.known.by_record.get(key)
-        if old is not None and self.known.filed[old].records.get(key) == record:
+        before = self.known.filed[old].records.get(key) if old is not None else None
+        if before is not None:
+            record = carried_over(before, record, self.now[:10])
+        if before == record:
             return "unchanged"
         mine = evidence(record)
         matches = self._matches(record, mine)
@@ -141,7 +206,11 @@ class _Desk:
             for p in self.known.by_title.get(mine.key, ())
             if p not in found and self._is_same(mine, self.known.filed[p])
         ]
-        return found + sorted(by_evidence)
+        apart = self.known.apart.get((record.source, record.key))
+        return [
+            p for p in (*found, *sorted(by_evidence))
+            if not apart or apart.isdisjoint(self.known.filed[p].records)
+        ]  # fmt: skip
 
     def _may_share(self, shared: ExternalId, mine: Evidence, paper: PaperId) -> bool:
         """Return whether an id that leads to `paper` is to be believed of a record, too."""
@@ -158,11 +227,31 @@ class _Desk:
         """Return the first paper, with those of the others that do not contradict it taken in."""
         home = self.known.filed[matches[0]]
         for other in matches[1:]:
-            if not ids_conflict(home.ids, self.known.filed[other].ids, "arxiv"):
-                home = self._absorb(home, self.known.filed[other])
+            filed = self.known.filed[other]
+            if not ids_conflict(home.ids, filed.ids, "arxiv") and not self._are_apart(home, filed):
+                home = self.absorb(home, filed)
         return home
 
-    def _absorb(self, one: Filed, other: Filed) -> Filed:
+    def _are_apart(self, one: Filed, other: Filed) -> bool:
+        """Return whether a person told a record of one paper apart from one of the other."""
+        apart = self.known.apart
+        return bool(apart) and any(
+            not apart[k].isdisjoint(other.records) for k in one.records if k in apart
+        )
+
+    def part(self, home: Filed, keys: Sequence[Key], into: PaperId) -> None:
+        """Move records of a paper to another, with the ids that only they give."""
+        gone = Filed(into, {}, self.now, is_new=into >= self.known.next_id)
+        self.known.filed[into] = gone
+        moved = [home.take(key) for key in keys]
+        for external_id in {i for r in moved for i in r.external_ids} - home.ids:
+            if self.known.by_external_id.get(external_id) == home.id:
+                del self.known.by_external_id[external_id]
+        for record in moved:
+            self._write(gone, record, evidence(record))
+        self.touched.add(home.id)
+
+    def absorb(self, one: Filed, other: Filed) -> Filed:
         """Return the older of two papers holding the records of both."""
         home, gone = (one, other) if one.id < other.id else (other, one)
         for key, record in gone.records.items():

@@ -35,7 +35,9 @@ class Record:
     (`2026-03-17`), months where a source gives no day (`2026-03`), or None; a source that gives
     only a year gives `year`. `categories` has the
     primary one first. `summary` is somebody's short account of the paper, never its abstract.
-    `extra` keeps every field that has no place here, so that nothing of the item is lost.
+    `again` has the later days on which the source showed the item again, each with the kind:
+    `listed`, `version` or `cross`. `extra` keeps every field that has no place here, so that
+    nothing of the item is lost.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Record:
     links: tuple[tuple[str, str], ...] = ()
     place: Place | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    again: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,12 @@ class SavedPage:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One work, all versions and copies merged: what `identity.compose` makes of its records."""
+    """One work, all versions and copies merged: what `identity.compose` makes of its records.
+
+    `edition` is the ISO day whose edition it belongs to, and `basis` says which day that is:
+    `announced`, that of a saved `page`, or `filed` (see `appearances`). `upvotes` is the most that
+    any source counted, None if none counts them.
+    """
 
     id: PaperId
     title: str
@@ -99,6 +107,9 @@ class Paper:
     links: tuple[tuple[str, str], ...] = ()
     sources: tuple[str, ...] = ()
     first_seen: str = ""
+    edition: str = ""
+    basis: str = ""
+    upvotes: int | None = None
 
     @property
     def day(self) -> str | None:

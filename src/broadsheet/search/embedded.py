@@ -216,6 +216,13 @@ class EmbeddedIndex:
         """Return the vector of a paper, or None if it has none."""
         return self._parts.vectors.vector(paper) if self._parts else None
 
+    def paper_vectors(self, papers: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return those of `papers` that have a vector, ascending, and their vectors at length 1."""
+        parts = self._parts
+        if parts is None:
+            return np.empty(0, np.int64), np.empty((0, self._embedder.dim), np.float32)
+        return parts.vectors.several(papers)
+
     def distinctive(self, words: Sequence[str], k: int) -> list[str]:
         """Return the `k` of `words` that say most of a text, each as often as it stands there."""
         return self._parts.text.distinctive(words, k) if self._parts else []
@@ -223,6 +230,12 @@ class EmbeddedIndex:
     def newest(self, words: Sequence[str], query: Query, k: int) -> list[int]:
         """Return the `k` matches with the newest days."""
         return self._parts.text.newest(self._compiled(words, query), k) if self._parts else []
+
+    def matching(self, words: Sequence[str], query: Query) -> NDArray[np.int64]:
+        """Return all papers that match in words and fulfil the conditions, ascending."""
+        if not self._parts:
+            return np.empty(0, np.int64)
+        return self._parts.text.matching(self._compiled(words, query))
 
     def count(self, words: Sequence[str], query: Query) -> tuple[int, Facets]:
         """Return how many papers match in words, and the counts of the values among them."""

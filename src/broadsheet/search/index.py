@@ -48,11 +48,17 @@ class Index(Protocol):
     def paper_vector(self, paper: int) -> NDArray[np.float32] | None:
         """Return the vector of a paper, or None if it has none."""
 
+    def paper_vectors(self, papers: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return those of `papers` that have a vector, ascending, and their vectors at length 1."""
+
     def distinctive(self, words: Sequence[str], k: int) -> list[str]:
         """Return the `k` of `words` that say most of a text, each as often as it stands there."""
 
     def newest(self, words: Sequence[str], query: Query, k: int) -> list[int]:
         """Return the `k` matches with the newest days."""
+
+    def matching(self, words: Sequence[str], query: Query) -> NDArray[np.int64]:
+        """Return all papers that match in words and fulfil the conditions, ascending."""
 
     def count(self, words: Sequence[str], query: Query) -> tuple[int, Facets]:
         """Return how many papers match in words, and the counts of the values among them."""

@@ -233,6 +233,14 @@ class VectorMatrix:
         length = float(np.linalg.norm(vector))
         return vector / np.float32(length) if length else None
 
+    def several(self, papers: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return those of `papers` that have a vector, ascending, and their vectors at length 1."""
+        view = self._follow()
+        rows = _rows_of(view, np.unique(np.asarray(papers, np.int64)))
+        vectors = view.matrix[rows].astype(np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return view.papers[rows], vectors / np.maximum(lengths, 1)
+
 
 def _view(
     matrix: NDArray[np.int8],
