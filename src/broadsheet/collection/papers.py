@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from broadsheet.collection import schema
 from broadsheet.errors import PaperNotFound
 from broadsheet.papers.filing import Filed, Intents, Key, Known, Outcome, decide
-from broadsheet.papers.identity import parse_external_id, parse_paper_id
+from broadsheet.papers.identity import format_paper_id, parse_external_id, parse_paper_id
 from broadsheet.papers.text import title_key
 from broadsheet.papers.types import ExternalId, Paper, PaperId, Place, Record
 
@@ -190,12 +190,8 @@ def resolve(connection: Connection, ident: str) -> PaperId:
     Raises PaperNotFound if there is none.
     """
     own = parse_paper_id(ident)
-    if own is not None:
-        row = connection.execute(
-            select(schema.papers.c.id, schema.papers.c.merged_into).where(schema.papers.c.id == own)
-        ).first()
-        if row is not None:
-            return PaperId(row.merged_into or row.id)
+    if own is not None and (found := _survivor(connection, own)):
+        return found
     external = parse_external_id(ident)
     found = external and find_external(connection, [external]).get(external)
     if not found:
@@ -203,16 +199,34 @@ def resolve(connection: Connection, ident: str) -> PaperId:
     return found
 
 
+def resolve_id(connection: Connection, paper_id: int) -> PaperId:
+    """Return the paper that the number of a paper leads to; raises PaperNotFound."""
+    found = _survivor(connection, paper_id)
+    if found is None:
+        raise PaperNotFound(format_paper_id(paper_id))
+    return found
+
+
+def _survivor(connection: Connection, paper_id: int) -> PaperId | None:
+    table = schema.papers.c
+    row = connection.execute(
+        select(table.id, table.merged_into).where(table.id == paper_id)
+    ).first()
+    return PaperId(row.merged_into or row.id) if row else None
+
+
 def find_external(connection: Connection, ids: Iterable[ExternalId]) -> dict[ExternalId, PaperId]:
-    """Return those of `ids` that the collection knows, with their papers."""
+    """Return those of `ids` that the collection knows, each with the paper that gave it first."""
     by_namespace: dict[str, list[str]] = {}
     for namespace, value in ids:
         by_namespace.setdefault(namespace, []).append(value)
     table = schema.external_ids.c
     found: dict[ExternalId, PaperId] = {}
     for namespace, values in by_namespace.items():
-        statement = select(table.value, table.paper_id).where(
-            table.namespace == namespace, table.value.in_(values)
+        statement = (
+            select(table.value, table.paper_id)
+            .where(table.namespace == namespace, table.value.in_(values))
+            .order_by(table.since.desc(), table.paper_id.desc())
         )
         for value, paper_id in connection.execute(statement):
             found[ExternalId(namespace, value)] = paper_id
@@ -262,7 +276,7 @@ def file(connection: Connection, records: Sequence[Record], now: str) -> list[Ou
 
     Rows and change log are written; filing the same records again changes nothing.
     """
-    existing = _existing_rows(connection, records)
+    existing = _existing_rows(connection, [(r.source, r.key) for r in records])
     keys = [(r.source, r.key) for r in records]
     repeated = {k for k in keys if keys.count(k) > 1} if len(set(keys)) < len(keys) else set()
     changed = [
@@ -280,9 +294,14 @@ def file(connection: Connection, records: Sequence[Record], now: str) -> list[Ou
     return [next(outcomes) if id(r) in done else "unchanged" for r in records]
 
 
-def _existing_rows(connection: Connection, records: Sequence[Record]) -> dict[Key, Any]:
+def rows_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:
+    """Return the rows of the records that have these keys."""
+    return {key: row.id for key, row in _existing_rows(connection, keys).items()}
+
+
+def _existing_rows(connection: Connection, keys: Iterable[Key]) -> dict[Key, Any]:
     table = schema.records.c
-    hashes = [hash64(f"{r.source}\n{r.key}") for r in records]
+    hashes = [hash64(f"{source}\n{key}") for source, key in keys]
     statement = select(table.id, table.paper_id, table.source, table.key, table.body).where(
         table.key_hash.in_(hashes)
     )
@@ -346,7 +365,7 @@ def _apart(connection: Connection, papers: set[int]) -> dict[Key, set[Key]]:
 
 
 def _load_filed(connection: Connection, ids: set[int], known: Known) -> None:
-    papers, records, external = schema.papers.c, schema.records.c, schema.external_ids.c
+    papers, records = schema.papers.c, schema.records.c
     for paper_id, first_seen in connection.execute(
         select(papers.id, papers.first_seen).where(papers.id.in_(ids))
     ):
@@ -358,12 +377,6 @@ def _load_filed(connection: Connection, ids: set[int], known: Known) -> None:
     ):
         known.filed[paper_id].records[source, key] = decode_record(body)
         known.by_record[source, key] = paper_id
-    for namespace, value, paper_id in connection.execute(
-        select(external.namespace, external.value, external.paper_id).where(
-            external.paper_id.in_(ids)
-        )
-    ):
-        known.by_external_id[ExternalId(namespace, value)] = paper_id
     for paper_id in sorted(known.filed):
         for key in known.filed[paper_id].title_keys:
             known.by_title.setdefault(key, []).append(paper_id)
@@ -472,15 +485,22 @@ def _revive(connection: Connection, intents: Intents) -> None:
 
 
 def _write_external_ids(connection: Connection, intents: Intents) -> None:
-    table = schema.external_ids
-    old = [f.id for f in intents.papers if not f.is_new] + list(intents.merged_into)
+    """Write which papers give which ids; what a paper gave before, it gives since then."""
+    table, into = schema.external_ids, intents.merged_into
+    old = [f.id for f in intents.papers if not f.is_new] + list(into)
+    held: dict[tuple[str, str, int], int] = {}
     if old:
+        for row in connection.execute(select(table).where(table.c.paper_id.in_(old))):
+            claim = row.namespace, row.value, into.get(row.paper_id, row.paper_id)
+            held[claim] = min(row.since, held.get(claim, row.since))
         connection.execute(delete(table).where(table.c.paper_id.in_(old)))
+    now = last_sequence(connection) + 1
     new = [
-        {"namespace": i.namespace, "value": i.value, "paper_id": f.id}
+        {"namespace": i.namespace, "value": i.value, "paper_id": f.id,
+         "since": held.get((i.namespace, i.value, f.id), now)}
         for f in intents.papers
-        for i in f.owned_ids
-    ]
+        for i in (f.paper.external_ids if f.paper else ())
+    ]  # fmt: skip
     if new:
         connection.execute(insert(table), new)
 

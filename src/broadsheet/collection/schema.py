@@ -66,12 +66,15 @@ papers = Table(
     ),
 )  # fmt: skip
 
+# Two papers may give one id (a source errs, or a person told them apart): it leads to the one that
+# gave it first, `since` a sequence of the change log.
 external_ids = Table(
     "external_ids",
     metadata,
     Column("namespace", String(16), primary_key=True),
     Column("value", Text, primary_key=True),
-    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True, index=True),
+    Column("since", BigInteger, nullable=False),
 )
 
 records = Table(

@@ -28,7 +28,7 @@ Key = tuple[str, str]
 class Filed:
     """A paper as the record holds it: its records, and when it was first seen.
 
-    `paper`, `stamp` and `owned_ids` (the ids that lead to it) are set for papers that were touched.
+    `paper` and `stamp` are set for papers that were touched.
     """
 
     id: PaperId
@@ -37,7 +37,6 @@ class Filed:
     paper: Paper | None = None
     stamp: Stamp | None = None
     is_new: bool = False
-    owned_ids: list[ExternalId] = field(default_factory=list)
     _evidence: dict[Key, Evidence] = field(default_factory=dict)
 
     @property
@@ -173,8 +172,6 @@ class _Desk:
             paper = compose(filed.id, records, filed.first_seen)
             filed.paper = replace(paper, edition=made.day, basis=made.basis, upvotes=made.upvotes)
             filed.stamp = made
-            owner = self.known.by_external_id
-            filed.owned_ids = [i for i in paper.external_ids if owner.get(i) == filed.id]
         return Intents(touched, self.written, self.merged_into, outcomes)
 
     def file(self, record: Record) -> Outcome:
@@ -241,7 +238,7 @@ class _Desk:
 
     def part(self, home: Filed, keys: Sequence[Key], into: PaperId) -> None:
         """Move records of a paper to another, with the ids that only they give."""
-        gone = Filed(into, {}, self.now, is_new=into >= self.known.next_id)
+        gone = Filed(into, {}, home.first_seen, is_new=into >= self.known.next_id)
         self.known.filed[into] = gone
         moved = [home.take(key) for key in keys]
         for external_id in {i for r in moved for i in r.external_ids} - home.ids:
@@ -286,7 +283,7 @@ class _Desk:
         self.written[key] = home.id
         self.known.by_record[key] = home.id
         for external_id in record.external_ids:
-            # An id that two papers claim stays with the first: one id leads to one paper.
+            # An id that two papers give leads to the first: one id leads to one paper.
             self.known.by_external_id.setdefault(external_id, home.id)
         papers = self.known.by_title.setdefault(said.key, [])
         if home.id not in papers:

@@ -21,6 +21,7 @@ def upgrade() -> None:
         op.add_column("papers", sa.Column(name, kind, nullable=False, server_default=""))
     op.add_column("papers", sa.Column("upvotes", sa.Integer(), nullable=True))
     op.add_column("records", sa.Column("origin", ROW_ID, nullable=False, server_default="0"))
+    _let_papers_share_ids()
     _add_tables()
     _fill_in()
     op.create_index(
@@ -31,6 +32,33 @@ def upgrade() -> None:
         sqlite_where=sa.text("merged_into IS NULL"),
         postgresql_where=sa.text("merged_into IS NULL"),
     )
+
+
+def _let_papers_share_ids() -> None:
+    """Make the paper part of the key, and add the ids that only the oldest paper was given."""
+    op.drop_index(op.f("ix_external_ids_paper_id"), "external_ids")
+    op.rename_table("external_ids", "external_ids_before")
+    op.create_table(
+        "external_ids",
+        sa.Column("namespace", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("paper_id", ROW_ID, nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["paper_id"], ["papers.id"], name=op.f("fk_external_ids_paper_id")),
+        sa.PrimaryKeyConstraint("namespace", "value", "paper_id", name=op.f("pk_external_ids")),
+    )
+    op.execute(
+        """INSERT INTO external_ids (namespace, value, paper_id, since)
+        SELECT namespace, value, paper_id, 0 FROM external_ids_before"""
+    )
+    op.execute(
+        """INSERT OR IGNORE INTO external_ids (namespace, value, paper_id, since)
+        SELECT DISTINCT json_extract(given.value, '$[0]'), json_extract(given.value, '$[1]'),
+            papers.id, 1
+        FROM papers, json_each(papers.external_ids) AS given WHERE papers.merged_into IS NULL"""
+    )
+    op.drop_table("external_ids_before")
+    op.create_index(op.f("ix_external_ids_paper_id"), "external_ids", ["paper_id"], unique=False)
 
 
 def _add_tables() -> None:
