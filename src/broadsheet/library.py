@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -15,16 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from broadsheet.collection import decisions as by_hand
 from broadsheet.collection import papers as store
 from broadsheet.collection import runs
 from broadsheet.collection.database import Database
-from broadsheet.errors import NotFoundError, RecordError, SearchIndexError, StoreError
+from broadsheet.collection.decisions import Decision
+from broadsheet.editions.edition import Editions
+from broadsheet.errors import (
+    DecisionError,
+    NotFoundError,
+    RecordError,
+    SearchIndexError,
+)
+from broadsheet.papers.appearances import Again
 from broadsheet.papers.identity import parse_external_id
 from broadsheet.papers.types import Paper, PaperId, Record, SavedPage
 from broadsheet.search import query as language
-from broadsheet.search.embedded import EmbeddedIndex, Parts
+from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import Embedder
 from broadsheet.search.engine import Engine, Hit, Mode, Page
+from broadsheet.search.feeding import UNASKED, Cost, Feeder, Follower, IndexState
 from broadsheet.sources import files
 
 BATCH = 1000
@@ -32,7 +42,7 @@ BATCH = 1000
 BATCH_CHARACTERS = 4_000_000
 """A batch of very large records ends earlier, so that memory stays flat."""
 SYNC_EVERY = 10_000
-"""Changes fed to the index at a time during an import."""
+"""After so many changes an import feeds the index."""
 
 Item = Record | RecordError
 
@@ -65,6 +75,8 @@ class Sheet(NamedTuple):
     paper: Paper
     records: list[store.FiledRecord]
     places: list[tuple[SavedPage, int]]
+    again: list[Again]
+    decisions: list[Decision]
 
 
 class Report(NamedTuple):
@@ -87,14 +99,22 @@ class Library:
         embedder: Embedder,
         *,
         clock: Clock = utc_now,
+        unasked: int = UNASKED,
     ) -> None:
         self.database = database
         self.index = index
         self._clock = clock
+        self._feeder = Feeder(database, index, unasked)
+        self._follower: Follower | None = None
+        self.editions = Editions(database, index, clock)
         self._engine = Engine(index, embedder, self.papers, self.resolve)
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def today(self) -> date:
+        """Return the day it is, where this machine stands."""
+        return self._clock().astimezone().date()
 
     # ------------------------------------------------------------------ reading
 
@@ -128,6 +148,8 @@ class Library:
                 store.fetch(connection, [paper_id])[0],
                 store.records_of(connection, paper_id),
                 runs.places_of(connection, paper_id),
+                store.appearances_of(connection, paper_id),
+                by_hand.recent(connection, 20, paper_id),
             )
 
     def latest(self, limit: int = 20, offset: int = 0) -> list[Paper]:
@@ -168,12 +190,17 @@ class Library:
         external = parse_external_id(text)
         if external is not None:
             text = f'id:"{external}"'
-        return self._engine.search(language.parse(text), mode=mode, limit=limit, cursor=cursor)
+        query = language.parse(text)
+        with self._index_told():
+            page = self._engine.search(query, mode=mode, limit=limit, cursor=cursor)
+            notice = self._feeder.notice()
+        return replace(page, notice="; ".join(filter(None, (notice, page.notice))))
 
     def similar(self, ident: str, *, limit: int = 10, mode: Mode = "hybrid") -> list[Hit]:
         """Return the papers most like the one that `ident` leads to; raises PaperNotFound."""
         paper = self.papers([self.resolve(ident)])[0]
-        return self._engine.similar(paper, limit=limit, mode=mode)
+        with self._index_told():
+            return self._engine.similar(paper, limit=limit, mode=mode)
 
     @property
     def engine(self) -> Engine:
@@ -227,6 +254,7 @@ class Library:
                 self._finish(run, "failed", f"{type(error).__name__}: {error}")
                 raise
             self._finish(run, "done", "")
+        self._feeder.embed_unasked()
 
     def _begin(self, source: str, page: SavedPage | None) -> int:
         with self.database.write() as connection:
@@ -251,79 +279,138 @@ class Library:
         counts.update(fresh)
         return len(outcomes) - fresh["unchanged"]
 
+    # ------------------------------------------------------------------ deciding
+
+    def merge(self, one: str, other: str, note: str = "") -> Decision:
+        """Make the papers that two ids lead to one, for ever; raises DecisionError, PaperNotFound.
+
+        The older one stays, and the address of the other leads to it.
+        """
+        return self._decide(
+            lambda c: by_hand.merge(c, *self._pair(c, one, other), self._now(), note)
+        )
+
+    def split(self, ident: str, record: str, note: str = "") -> Decision:
+        """Make a record of a paper a paper of its own, for ever; raises DecisionError.
+
+        `record` is `source:key` as the paper's page shows it, or the key alone.
+        """
+
+        def carry_out(connection: Connection) -> int:
+            paper = store.resolve(connection, ident)
+            key = _record_named(record, [f.record for f in store.records_of(connection, paper)])
+            return by_hand.split(connection, paper, key, self._now(), note)
+
+        return self._decide(carry_out)
+
+    def tell_apart(self, one: str, other: str, note: str = "") -> Decision:
+        """Decide that two papers are not the same, for ever; raises DecisionError."""
+        return self._decide(
+            lambda c: by_hand.apart(c, *self._pair(c, one, other), self._now(), note)
+        )
+
+    def undo(self, number: int) -> Decision:
+        """Take a decision back; raises DecisionError if that cannot be, NotFoundError if none."""
+
+        def carry_out(connection: Connection) -> int:
+            by_hand.undo(connection, number, self._now())
+            return number
+
+        return self._decide(carry_out)
+
+    def decisions(self, limit: int = 100, ident: str | None = None) -> list[Decision]:
+        """Return the newest decisions, newest first; with `ident`, those about that paper."""
+        with self.database.read() as connection:
+            paper = store.resolve(connection, ident) if ident else None
+            return by_hand.recent(connection, limit, paper)
+
+    @staticmethod
+    def _pair(connection: Connection, one: str, other: str) -> tuple[PaperId, PaperId]:
+        return store.resolve(connection, one), store.resolve(connection, other)
+
+    def _decide(self, carry_out: Callable[[Connection], int]) -> Decision:
+        """Carry a decision out in one transaction, feed the index, and return the decision."""
+        with self.writing():
+            with self.database.write() as connection:
+                found = by_hand.find(connection, carry_out(connection))
+            self.sync()
+        return found
+
     # ------------------------------------------------------------------ the index
 
-    @contextmanager
-    def writing(self, timeout: float = 10) -> Iterator[None]:
+    def writing(self, timeout: float = 10) -> AbstractContextManager[None]:
         """Be the one process that writes; raises StoreError if another stays so for `timeout` s."""
-        if not self.index.try_lock(timeout):
-            raise StoreError(
-                f"another Broadsheet is writing to {self.database.path.parent}: wait until it ends",
-                temporary=True,
-            )
-        try:
-            yield
-        finally:
-            self.index.unlock()
+        return self._feeder.writing(timeout)
 
     def catch_up(self) -> Iterator[tuple[int, int]]:
         """Feed the index what it lacks, unless another process is writing.
 
-        Yields changes done and changes in all, after every feeding; nothing if it lacks nothing.
-        An index that cannot be read is built anew: it is derived, so nothing is lost with it.
+        Yields changes done and changes in all; nothing if it lacks nothing. An index that cannot
+        be read is built anew: it is derived, so nothing is lost with it. What only a slow or paid
+        model can embed waits for `embed`.
         """
-        with self.database.read() as connection:
-            last = store.last_sequence(connection)
-        try:
-            begun = self.index.sequence
-        except SearchIndexError:
-            yield from self.rebuild()
-            return
-        if begun >= last or not self.index.try_lock():
-            return
-        try:
-            while self._feed(self.index):
-                yield self.index.sequence - begun, last - begun
-        finally:
-            self.index.unlock()
+        return self._feeder.catch_up()
+
+    def follow(
+        self, interval_s: float = 2.0, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Keep the index in step with the record from a thread of its own, until closed.
+
+        It takes in what other processes left behind, builds anew what it finds damaged, and
+        embeds with a slow model, never with a paid one.
+        """
+        if self._follower is None:
+            self._follower = Follower(self._feeder, interval_s, progress)
 
     def sync(self) -> None:
         """Feed the index from the change log until it holds everything; only while writing."""
-        self._replay(self.index)
+        self._feeder.replay(self.index)
 
-    def _replay(self, target: EmbeddedIndex | Parts) -> None:
-        while self._feed(target):
-            pass
-
-    def _feed(self, target: EmbeddedIndex | Parts) -> bool:
+    def _feed(self, target: EmbeddedIndex) -> bool:
         """Feed the next changes to an index; return whether there were any."""
-        with self.database.read() as connection:
-            changes = store.changes_since(connection, target.sequence, SYNC_EVERY)
-            if not changes:
-                return False
-            puts, drops = _settled(changes)
-            papers = store.fetch(connection, puts)
-        target.apply(papers, drops, changes[-1].sequence)
-        return True
+        return self._feeder.feed(target)
 
     def rebuild(self) -> Iterator[tuple[int, int]]:
         """Build the index anew from the record beside the old one, then put it in its place.
 
         Yields papers done and papers in all. Readers use the old index until the new one stands.
+        Vectors of a slow or paid model stay where they can be read: `embed` makes what they lack.
         """
-        with self.writing():
-            total = self.count()
-            parts = self.index.begin()
-            with self.database.read() as connection:
-                sequence = store.last_sequence(connection)
-                done = 0
-                for papers in _all_papers(connection):
-                    parts.fill(papers)
-                    done += len(papers)
-                    yield done, total
-            parts.finish(sequence)
-            self._replay(parts)
-            self.index.adopt(parts)
+        return self._feeder.rebuild()
+
+    def embed(self) -> Iterator[tuple[int, int]]:
+        """Embed what waits with the chosen model, however long that takes and whatever it costs.
+
+        Yields papers with a vector and papers in all, after every small step; what is done stays.
+        Raises EmbeddingError if the model fails, and StoreError if another process is at it.
+        """
+        return self._feeder.embed()
+
+    def embedding_cost(self) -> Cost:
+        """Return what `embed` has to do: papers, about how many tokens, dollars if known."""
+        return self._feeder.cost()
+
+    def index_state(self) -> IndexState:
+        """Return how the index stands to the record; it never raises for a damaged index."""
+        return self._feeder.state()
+
+    def last_change(self) -> int:
+        """Return the sequence of the newest change of the record."""
+        return self._feeder.last_sequence()
+
+    @contextmanager
+    def _index_told(self) -> Iterator[None]:
+        """Say of an index that is being built anew how far that has come."""
+        try:
+            yield
+        except SearchIndexError as error:
+            building = self._feeder.building
+            if building is None:
+                raise
+            raise SearchIndexError(
+                f"the index is being built: {building[0]:,} of {building[1]:,} papers are done. "
+                "The papers themselves can be read meanwhile"
+            ) from error
 
     def check(self) -> Report:
         """Compare the index with the record, and let the record check itself."""
@@ -332,14 +419,31 @@ class Library:
             sequence = store.last_sequence(connection)
             ids = np.array(store.all_ids(connection), np.int64)
             records = store.count_records(connection)
-        for part, held in self.index.held().items():
+        try:
+            facts = self.index.facts
+            problems += self._index_problems(ids, sequence)
+        except SearchIndexError as error:
+            facts = {}
+            problems.append(str(error))
+        return Report(len(ids), records, sequence, facts, problems)
+
+    def _index_problems(self, ids: NDArray[np.int64], sequence: int) -> list[str]:
+        found = self.index.held()
+        waiting = self.index.meaning.notice
+        if waiting and self.index.embedder.pace != "fast":
+            # Vectors that wait are behind the record; what they hold cannot agree with it.
+            del found["vectors"]
+        problems = [waiting] if "vectors" not in found else []
+        for part, held in found.items():
             problems += _differences(part, ids, held)
         if self.index.sequence != sequence:
             problems.append(f"the index holds sequence {self.index.sequence} of {sequence}")
-        return Report(len(ids), records, sequence, self.index.facts, problems)
+        return problems
 
     def close(self) -> None:
         """Let go of all files."""
+        if self._follower is not None:
+            self._follower.stop()
         self.index.close()
         self.database.close()
 
@@ -348,6 +452,19 @@ class Library:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _record_named(name: str, records: Sequence[Record]) -> tuple[str, str]:
+    """Return the source and key of the one record that `name` means; raises DecisionError."""
+    exact = [r for r in records if f"{r.source}:{r.key}" == name]
+    found = exact or [r for r in records if r.key == name]
+    if len(found) == 1:
+        return found[0].source, found[0].key
+    have = ", ".join(f"{r.source}:{r.key}" for r in records[:10])
+    raise DecisionError(
+        f"{name!r} is {'more than one record' if found else 'no record'} of this paper, "
+        f"which is made of {have}"
+    )
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -370,20 +487,6 @@ def _weight(item: Item) -> int:
         return len(item.excerpt)
     strings = (len(v) for v in item.extra.values() if isinstance(v, str | list | dict))
     return len(item.abstract) + sum(strings)
-
-
-def _settled(changes: Iterable[store.Change]) -> tuple[list[int], list[int]]:
-    """Return the papers to put and to drop after all `changes`: the last one of each counts."""
-    last = {c.paper_id: c.kind for c in changes}
-    puts = [int(p) for p, kind in last.items() if kind == "put"]
-    return puts, [int(p) for p, kind in last.items() if kind == "drop"]
-
-
-def _all_papers(connection: Connection) -> Iterator[list[Paper]]:
-    last = 0
-    while papers := store.fetch_after(connection, last, SYNC_EVERY):
-        yield papers
-        last = papers[-1].id
 
 
 def _differences(part: str, wanted: NDArray[np.int64], held: NDArray[np.int64]) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,12 +21,17 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from broadsheet.collection.decisions import Decision
 from broadsheet.collection.runs import Reject
+from broadsheet.editions.edition import CameAgain, Day, Edition, Placed, Section
 from broadsheet.library import Report, Sheet
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper
 from broadsheet.search.engine import Hit, Page
 from broadsheet.search.highlight import Marked
+
+if TYPE_CHECKING:
+    from broadsheet.papers.duplicates import NearMiss
 
 _WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 110)
 _console = Console(width=_WIDTH, highlight=False)
@@ -145,16 +150,105 @@ def page(found: Page) -> None:
         _line(f"more: --cursor {found.next}")
 
 
-def front_page(papers: Sequence[Paper], count: int) -> None:
-    """Print the latest papers under a masthead."""
+_BASES = {
+    "announced": "by day of announcement",
+    "page": "by day of a saved page",
+    "filed": "by the day they were filed here",
+}
+_CAME_AGAIN = {
+    "listed": "listed again by {}",
+    "page": "on a saved page of {}",
+    "version": "new version, says {}",
+    "cross": "cross-listed by {}",
+}
+_BRIEF = 3
+
+
+def edition(found: Edition) -> None:
+    """Print an edition: leads with their abstracts, then titles section by section."""
     _console.rule("[bold]B R O A D S H E E T[/bold]")
-    _line(f"{count:,} papers in the collection\n")
-    for paper in papers:
-        _line(Text(_safe(paper.title), style="bold"))
-        if byline := _byline(paper):
-            _indented(Text(byline, style="dim"))
-        _indented(_safe(_shortened(Marked(paper.abstract or paper.summary), 45).text))
+    bases = ", ".join(f"{n:,} {_BASES[b]}" for b, n in sorted(found.basis.items()))
+    closed = "; closed" if found.is_closed and found.total else ""
+    counted = f": {bases}{closed}" if found.total else ""
+    _line(Text(found.period.title, "bold") + counted)
+    if found.query:
+        _line(_safe(f"narrowed to {found.query}"))
+    _line()
+    if found.silence:
+        _line(found.silence)
+        _nearest(found)
+    for place in found.leads:
+        _lead(place)
+    for section in found.sections:
+        _section(section)
+    _came_again(found.again)
+
+
+def _nearest(found: Edition) -> None:
+    near = [d for d in (found.before, found.after) if d]
+    if near:
+        _line("The nearest days with papers: " + ", ".join(d.isoformat() for d in near))
+
+
+def _lead(place: Placed) -> None:
+    paper = place.paper
+    _line(Text(_safe(paper.title), style="bold"))
+    if byline := _byline(paper):
+        _indented(Text(byline, style="dim"))
+    _indented(_safe(_shortened(Marked(paper.abstract or paper.summary), 45).text))
+    _indented(Text(f"{format_paper_id(paper.id)} · {place.reason.text}", style="dim"))
+    _line()
+
+
+def _section(section: Section) -> None:
+    _line(Text(_safe(section.label), "bold") + Text(f"  {section.total:,}", "dim"))
+    for place in section.places[:_BRIEF]:
+        paper = place.paper
+        _indented(
+            Text(_safe(paper.title))
+            + Text(f"  {format_paper_id(paper.id)} · {place.reason.text}", "dim")
+        )
+    _line()
+
+
+def _came_again(again: Sequence[CameAgain]) -> None:
+    if again:
+        _line(Text("Came again", "bold"))
+    for found in again:
+        how = _CAME_AGAIN[found.kind].format(found.note)
+        known = f"  {format_paper_id(found.paper.id)} · {how}; first on {found.paper.edition}"
+        _indented(Text(_safe(found.paper.title)) + Text(_safe(known), "dim"))
+
+
+def calendar(days: Sequence[Day]) -> None:
+    """Print how many papers each day holds, and why others hold none."""
+    rows = [(d.day.isoformat(), f"{d.day:%a}", f"{d.papers:,}", d.silence or "") for d in days]
+    _table(("day", "", "papers", "why none"), rows, "papers")
+
+
+def decisions(found: Sequence[Decision]) -> None:
+    """Print decisions by hand, newest first."""
+    rows = [
+        (
+            str(d.id), d.kind, format_paper_id(d.paper), format_paper_id(d.other), d.made[:10],
+            d.undone[:10] if d.undone else "", d.note,
+        )
+        for d in found
+    ]  # fmt: skip
+    _table(("no.", "what", "paper", "other", "made", "undone", "note"), rows, "no.")
+
+
+def near_misses(found: Sequence[NearMiss]) -> None:
+    """Print pairs of papers that may be one, with the evidence."""
+    for pair in found:
+        for paper in (pair.one, pair.other):
+            known = f"  {format_paper_id(paper.id)} {paper.year or ''} {', '.join(paper.sources)}"
+            _line(Text(_safe(paper.title), "bold") + Text(_safe(known), "dim"))
+        _indented(Text(_safe(f"{pair.score:.2f} · {' · '.join(pair.reasons)}"), "dim"))
         _line()
+    _line(
+        f"{len(found):,} pairs. `broadsheet merge A B` makes them one, `broadsheet apart A B` not."
+    )
 
 
 def sheet(found: Sheet) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from broadsheet.collection.decisions import Decision
 from broadsheet.collection.papers import FiledRecord
 from broadsheet.collection.runs import Reject
+from broadsheet.editions.edition import Day, Edition, Listing, Placed
 from broadsheet.errors import BroadsheetError, QueryError, status_of
 from broadsheet.library import Report, Sheet
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper, SavedPage
 from broadsheet.search.engine import Hit, Page
+from broadsheet.search.ranking import Reason
+
+if TYPE_CHECKING:
+    from broadsheet.papers.duplicates import NearMiss
 
 Json = dict[str, Any]
 
@@ -39,8 +45,19 @@ def paper(found: Paper) -> Json:
         "links": [{"kind": kind, "url": url} for kind, url in found.links],
         "sources": list(found.sources),
         "first_seen": found.first_seen,
+        "edition": found.edition,
+        "basis": found.basis,
+        "upvotes": found.upvotes,
     }
     return {k: v for k, v in facts.items() if v or k in {"id", "title"}}
+
+
+def _reason(found: Reason) -> Json:
+    return {
+        "kind": found.kind,
+        "text": found.text,
+        **({} if found.value is None else {"value": found.value}),
+    }
 
 
 def hit(found: Hit) -> Json:
@@ -48,10 +65,7 @@ def hit(found: Hit) -> Json:
     return {
         **paper(found.paper),
         "score": found.score,
-        "reasons": [
-            {"kind": r.kind, "text": r.text, **({} if r.value is None else {"value": r.value})}
-            for r in found.reasons
-        ],
+        "reasons": [_reason(r) for r in found.reasons],
         "highlights": {"title": found.title.spans, "abstract": found.abstract.spans},
     }
 
@@ -104,7 +118,84 @@ def sheet(found: Sheet, similar: Sequence[Hit] = ()) -> Json:
         **paper(found.paper),
         "records": [_record(r) for r in found.records],
         "places": [{**saved_page(p), "position": position} for p, position in found.places],
+        "again": [{"day": a.day, "kind": a.kind, "note": a.note} for a in found.again],
+        "decisions": [decision(d) for d in found.decisions],
         "similar": [hit(h) for h in similar],
+    }
+
+
+def placed(found: Placed) -> Json:
+    """Return a paper of an edition with the reason of its place."""
+    return {**paper(found.paper), "reason": _reason(found.reason)}
+
+
+def edition(found: Edition) -> Json:
+    """Return an edition: leads, sections, what came again, and how much each day holds."""
+    return {
+        "period": found.period.key,
+        "kind": found.period.kind,
+        "title": found.period.title,
+        "query": found.query,
+        "total": found.total,
+        "basis": found.basis,
+        "closed": found.is_closed,
+        "silence": found.silence,
+        "before": found.before and found.before.isoformat(),
+        "after": found.after and found.after.isoformat(),
+        "leads": [placed(p) for p in found.leads],
+        "sections": [
+            {
+                "name": s.name,
+                "label": s.label,
+                "total": s.total,
+                "papers": [placed(p) for p in s.places],
+            }
+            for s in found.sections
+        ],
+        "again": [
+            {**paper(a.paper), "again": {"day": a.day, "kind": a.kind, "note": a.note}}
+            for a in found.again
+        ],
+        "days": calendar(found.days),
+    }
+
+
+def listing(found: Listing) -> Json:
+    """Return a slice of a section of an edition."""
+    return {
+        "label": found.label,
+        "total": found.total,
+        "papers": [placed(p) for p in found.places],
+    }
+
+
+def calendar(found: Iterable[Day]) -> list[Json]:
+    """Return how many papers each day holds, and why a day holds none."""
+    return [{"day": d.day.isoformat(), "papers": d.papers, "silence": d.silence} for d in found]
+
+
+def decision(found: Decision) -> Json:
+    """Return a decision by hand; `undone` is null while it stands."""
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "paper": format_paper_id(found.paper),
+        "other": format_paper_id(found.other),
+        "records": [f"{source}:{key}" for source, key in found.records],
+        "note": found.note,
+        "made": found.made,
+        "undone": found.undone,
+    }
+
+
+def near_miss(found: NearMiss) -> Json:
+    """Return two papers that may be one, with the evidence."""
+    return {
+        "one": paper(found.one),
+        "other": paper(found.other),
+        "kind": found.kind,
+        "score": found.score,
+        "reasons": list(found.reasons),
     }
 
 

@@ -7,7 +7,14 @@ import sys
 
 import typer
 
-from broadsheet.cli import filing, finding, measuring, serving  # noqa: F401 (they add commands)
+from broadsheet.cli import (  # noqa: F401 (they add commands)
+    deciding,
+    editions,
+    filing,
+    finding,
+    measuring,
+    serving,
+)
 from broadsheet.cli.base import app
 from broadsheet.errors import BroadsheetError, QueryError, status_of
 

@@ -61,13 +61,16 @@ def demo(
 ) -> None:
     """Load the starter collection, print the front page and a search, and serve them."""
     from broadsheet import present, starter
+    from broadsheet.editions import calendar as periods
     from broadsheet.present import Bar
 
     settings = settings_of(home=home or _demo_home(), host=host, port=port)
     with opened(settings["home"]) as library:
         with Bar("records") as bar:
             import_one(library, starter.PAPERS, None, bar)
-        present.front_page(library.latest(6), library.count())
+        today = library.today()
+        period = periods.day_of(library.editions.newest(today) or today)
+        present.edition(library.editions.edition(period))
         question = "residual neural network"
         typer.echo(f"\n$ broadsheet search {question}\n")
         present.page(library.search(question, limit=3))

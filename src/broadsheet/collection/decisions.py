@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
@@ -19,7 +19,8 @@ Kind = Literal["merge", "split", "apart"]
 class Decision(NamedTuple):
     """One decision: what was merged into `paper`, split from it, or told apart from it.
 
-    `records` are the keys of the records that moved, or would have; `made` and `undone` are times.
+    `records` are the keys of the records that moved, or would have; `addresses` are papers that
+    had led to `other` before; `made` and `undone` are times.
     """
 
     id: int
@@ -27,6 +28,7 @@ class Decision(NamedTuple):
     paper: PaperId
     other: PaperId
     records: list[Key]
+    addresses: list[int]
     note: str
     made: str
     undone: str | None
@@ -50,12 +52,28 @@ def recent(connection: Connection, limit: int, paper: int | None = None) -> list
     return [_decision(row) for row in connection.execute(statement)]
 
 
-def _decision(row: object) -> Decision:
-    facts = row._mapping  # type: ignore[attr-defined]  # noqa: SLF001 (SQLAlchemy's documented name)
-    names = ("id", "kind", "paper_id", "other_id", "records", "note", "made", "undone")
-    found = {name: facts[name] for name in names}
-    found["records"] = [(source, key) for source, key in found["records"]]
-    return Decision(*found.values())
+def find(connection: Connection, number: int) -> Decision:
+    """Return a decision; raises DecisionNotFound."""
+    table = schema.decisions
+    row = connection.execute(select(table).where(table.c.id == number)).first()
+    if row is None:
+        raise DecisionNotFound(str(number))
+    return _decision(row)
+
+
+def _decision(row: Any) -> Decision:
+    """Return the decision in a row of the table."""
+    return Decision(
+        id=row.id,
+        kind=row.kind,
+        paper=row.paper_id,
+        other=row.other_id,
+        records=[(source, key) for source, key in row.records],
+        addresses=row.addresses,
+        note=row.note,
+        made=row.made,
+        undone=row.undone,
+    )
 
 
 def told_apart(connection: Connection) -> set[tuple[PaperId, PaperId]]:
@@ -124,24 +142,19 @@ def undo(connection: Connection, number: int, now: str) -> Decision:
     DecisionNotFound, and DecisionError if it was undone before or what it made is no more.
     """
     table = schema.decisions
-    row = connection.execute(select(table).where(table.c.id == number)).first()
-    if row is None:
-        raise DecisionNotFound(str(number))
-    found = _decision(row)
+    found = find(connection, number)
     if found.undone:
         raise DecisionError(f"decision {number} was undone on {found.undone[:10]} already")
     connection.execute(delete(schema.apart).where(schema.apart.c.decision_id == number))
     if found.kind == "merge":
-        _part_again(connection, found, row.addresses, now)
+        _part_again(connection, found, now)
     elif found.kind == "split":
         _join_again(connection, found, now)
     connection.execute(update(table).where(table.c.id == number).values(undone=now))
     return found
 
 
-def _part_again(
-    connection: Connection, found: Decision, addresses: Sequence[int], now: str
-) -> None:
+def _part_again(connection: Connection, found: Decision, now: str) -> None:
     """Move what a merge brought to the paper that it came from, which stands for itself again."""
     home = papers.resolve_id(connection, found.paper)
     if papers.resolve_id(connection, found.other) != home:
@@ -152,7 +165,7 @@ def _part_again(
     table = schema.papers
     connection.execute(
         update(table)
-        .where(table.c.id.in_(addresses), table.c.merged_into == home)
+        .where(table.c.id.in_(found.addresses), table.c.merged_into == home)
         .values(merged_into=found.other)
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from broadsheet.collection import schema
 from broadsheet.errors import PaperNotFound
+from broadsheet.papers.appearances import Again
 from broadsheet.papers.filing import Filed, Intents, Key, Known, Outcome, decide
 from broadsheet.papers.identity import format_paper_id, parse_external_id, parse_paper_id
 from broadsheet.papers.text import title_key
@@ -153,6 +154,25 @@ def fetch(connection: Connection, ids: Sequence[int]) -> list[Paper]:
     return [found[i] for i in ids if i in found]
 
 
+def titles(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Return the titles of papers."""
+    table = schema.papers.c
+    found: dict[int, str] = {}
+    for start in range(0, len(ids), _CHUNK):
+        statement = select(table.id, table.title).where(table.id.in_(ids[start : start + _CHUNK]))
+        found.update((row.id, row.title) for row in connection.execute(statement))
+    return found
+
+
+def readable(connection: Connection, ids: Sequence[int], size: int) -> set[int]:
+    """Return those of `ids` with an abstract of `size` characters that were not withdrawn."""
+    table = schema.papers.c
+    statement = select(table.id).where(
+        table.id.in_(ids), func.length(table.abstract) >= size, table.withdrawn.is_(False)
+    )
+    return set(connection.execute(statement).scalars())
+
+
 def fetch_after(connection: Connection, paper_id: int, limit: int) -> list[Paper]:
     """Return the next `limit` papers by id, for reading the whole collection in order."""
     statement = (
@@ -242,6 +262,17 @@ def records_of(connection: Connection, paper_id: int) -> list[FiledRecord]:
         .order_by(table.id)
     )
     return [FiledRecord(decode_record(b), f, c) for b, f, c in connection.execute(statement)]
+
+
+def appearances_of(connection: Connection, paper_id: int) -> list[Again]:
+    """Return the days on which a paper came again, in order."""
+    table = schema.appearances.c
+    statement = (
+        select(table.day, table.kind, table.note)
+        .where(table.paper_id == paper_id)
+        .order_by(table.day, table.kind)
+    )
+    return [Again(*row) for row in connection.execute(statement)]
 
 
 def keys_of_source(connection: Connection, source: str) -> list[tuple[str, int]]:
@@ -393,7 +424,7 @@ def carry_out(connection: Connection, intents: Intents, rows: dict[Key, int], no
     _write_places(connection, intents)
     days = _write_appearances(connection, intents)
     _write_changes(connection, intents)
-    _write_days(connection, intents, before, days)
+    _write_days(connection, _Touched(intents, before, days), now)
 
 
 def _write_papers(connection: Connection, intents: Intents) -> None:
@@ -560,27 +591,33 @@ def _editions_of(connection: Connection, intents: Intents) -> dict[int, str]:
     return {row.id: row.edition for row in connection.execute(statement)} if old else {}
 
 
-def _write_days(
-    connection: Connection, intents: Intents, before: dict[int, str], days: set[str]
-) -> None:
+class _Touched(NamedTuple):
+    """What filing has changed: the papers, the days that they had, and days of reappearance."""
+
+    intents: Intents
+    before: dict[int, str]
+    days: set[str]
+
+
+def _write_days(connection: Connection, changed: _Touched, now: str) -> None:
     """Count the papers of each day anew by what has changed, and note the change."""
-    now = Counter(f.stamp.day for f in intents.papers if f.stamp)
-    was = Counter(before.values())
-    touched = days | set(now) | set(was)
+    there = Counter(f.stamp.day for f in changed.intents.papers if f.stamp)
+    was = Counter(changed.before.values())
+    touched = changed.days | set(there) | set(was)
     table, sequence = schema.days, last_sequence(connection)
     known = set(connection.execute(select(table.c.day).where(table.c.day.in_(touched))).scalars())
-    old = [{"at": d, "more": now[d] - was[d]} for d in sorted(touched & known)]
-    new = [{"day": d, "papers": now[d] - was[d]} for d in sorted(touched - known)]
+    old = [{"at": d, "more": there[d] - was[d]} for d in sorted(touched & known)]
+    new = [{"day": d, "papers": there[d] - was[d]} for d in sorted(touched - known)]
     if old:
         added = table.c.papers + bindparam("more")
         connection.execute(
             update(table)
             .where(table.c.day == bindparam("at"))
-            .values(papers=added, touched=sequence),
+            .values(papers=added, touched=sequence, changed=now),
             old,
         )
     if new:
-        connection.execute(insert(table).values(touched=sequence), new)
+        connection.execute(insert(table).values(touched=sequence, changed=now), new)
 
 
 def _write_changes(connection: Connection, intents: Intents) -> None:

@@ -70,6 +70,12 @@ def finish(connection: Connection, run: int, outcome: str, reason: str, now: str
     )
 
 
+def is_running(connection: Connection) -> bool:
+    """Return whether a run is under way, or was cut off and not noticed yet."""
+    running = select(schema.runs.c.id).where(schema.runs.c.outcome == "running").limit(1)
+    return connection.execute(running).first() is not None
+
+
 def recent(connection: Connection, limit: int) -> list[Run]:
     """Return the newest runs, newest first."""
     columns = [schema.runs.c[name] for name in Run._fields]

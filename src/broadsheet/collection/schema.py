@@ -33,7 +33,7 @@ papers = Table(
     metadata,
     Column("id", _ROW_ID, primary_key=True),
     # Set when this paper turned out to be another one: its address leads there for ever.
-    Column("merged_into", _ROW_ID, ForeignKey("papers.id"), index=True),
+    Column("merged_into", _ROW_ID, ForeignKey("papers.id")),
     Column("title", Text, nullable=False),
     Column("abstract", Text, nullable=False),
     Column("summary", Text, nullable=False),
@@ -59,6 +59,12 @@ papers = Table(
     Column("topic", Text, nullable=False, server_default=""),
     Column("upvotes", Integer),
     Index("ix_papers_day", "day", "id"),
+    # Only of merged papers: SQLite would take an index of all to look for those that are not.
+    Index(
+        "ix_papers_merged_into", "merged_into",
+        sqlite_where=text("merged_into IS NOT NULL"),
+        postgresql_where=text("merged_into IS NOT NULL"),
+    ),
     # Holds all that the order of an edition asks for, so that no abstract is read for it.
     Index(
         "ix_papers_edition", "edition", "upvotes", "day", "id", "topic", "basis",
@@ -131,6 +137,7 @@ days = Table(
     Column("papers", Integer, nullable=False),
     # The last change that touched a paper of this day: what was made of it before is stale.
     Column("touched", BigInteger, nullable=False),
+    Column("changed", String(20), nullable=False),
 )
 
 printed = Table(

@@ -1,1 +1,111 @@
 """The order of an edition, each place with its reason. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from broadsheet.search.ranking import Reason
+
+LEADS = ((30, 5), (8, 3), (1, 1))
+"""From so many papers on, so many lead."""
+PER_SECTION = 2
+"""So many leads come from one section at most, as long as others have some to offer."""
+SMALL = 3
+"""A section of fewer papers joins the rest, unless all are small."""
+LEAD = "lead"
+REST = "more"
+REST_LABEL = "More papers"
+
+
+class Candidate(NamedTuple):
+    """What an edition knows of a paper before it is read.
+
+    `section` is its topic; `newness` is 1 less the cosine to the nearest earlier paper, None where
+    that is not known; `recent` is the day it was announced, submitted or published.
+    """
+
+    paper: int
+    section: str
+    upvotes: int | None = None
+    newness: float | None = None
+    recent: str | None = None
+
+
+class Place(NamedTuple):
+    """A place in an edition: `section` is `lead`, a topic, or `more`."""
+
+    paper: int
+    section: str
+    reason: Reason
+
+
+def arrange(
+    candidates: Sequence[Candidate], can_lead: Collection[int] | None = None
+) -> list[Place]:
+    """Return every candidate once, in the order of reading: leads, then section by section.
+
+    Papers that readers voted for come first; among those without votes the ones that are least
+    like anything before; else the newest. Larger sections come first. With `can_lead` no other
+    paper leads. The order of the candidates does not matter.
+    """
+    ranked = sorted(candidates, key=_strength)
+    sections = merged_sections(c.section for c in candidates)
+    leads = _leads([c for c in ranked if can_lead is None or c.paper in can_lead], len(ranked))
+    led = {c.paper for c in leads}
+    sizes = Counter(sections[c.section] for c in ranked)
+    rest = sorted(
+        (c for c in ranked if c.paper not in led),
+        key=lambda c: (_place_of(sections[c.section], sizes), _strength(c)),
+    )
+    return [Place(c.paper, LEAD, reason(c)) for c in leads] + [
+        Place(c.paper, sections[c.section], reason(c)) for c in rest
+    ]
+
+
+def merged_sections(names: Iterable[str]) -> Mapping[str, str]:
+    """Return for each topic the section that it stands in: its own, or `more` if it is small."""
+    sizes = Counter(names)
+    large = {name for name, size in sizes.items() if size >= SMALL and name}
+    return {name: name if name in large else REST for name in sizes}
+
+
+def _place_of(section: str, sizes: Mapping[str, int]) -> tuple[bool, int, str]:
+    return section == REST, -sizes[section], section
+
+
+def _strength(c: Candidate) -> tuple[bool, int, bool, float, tuple[int, ...], int]:
+    """Return what sorts the stronger first; a missing signal is not a zero, and stands last."""
+    # A month or a year alone stands behind the days of that time.
+    day = tuple(-int(part) for part in f"{c.recent or '0'}-0-0".split("-")[:3])
+    return (
+        not c.upvotes, -(c.upvotes or 0), c.newness is None, -(c.newness or 0.0), day, -c.paper,
+    )  # fmt: skip
+
+
+def _leads(ranked: Sequence[Candidate], total: int) -> list[Candidate]:
+    """Return the leading papers, of different sections where there are some."""
+    wanted = next((n for least, n in LEADS if total >= least), 0)
+    seen: Counter[str] = Counter()
+    first: list[Candidate] = []
+    others: list[Candidate] = []
+    for candidate in ranked:
+        seen[candidate.section] += 1
+        (first if seen[candidate.section] <= PER_SECTION else others).append(candidate)
+        if len(first) == wanted:
+            break
+    return (first + others)[:wanted]
+
+
+def reason(candidate: Candidate) -> Reason:
+    """Return why a paper stands where it stands: the first of the signals that it has."""
+    if candidate.upvotes:
+        votes = f"{candidate.upvotes:,} upvote{'' if candidate.upvotes == 1 else 's'}"
+        return Reason("upvotes", votes, float(candidate.upvotes))
+    if candidate.newness is not None:
+        near = round(1 - candidate.newness, 2)
+        return Reason("newness", f"nearest earlier paper: {near:.2f} alike", near)
+    if candidate.recent:
+        return Reason("recency", f"of {candidate.recent}")
+    return Reason("filed", "in order of filing")

@@ -24,6 +24,15 @@ def upgrade() -> None:
     _let_papers_share_ids()
     _add_tables()
     _fill_in()
+    op.drop_index(op.f("ix_papers_merged_into"), "papers")
+    op.create_index(
+        "ix_papers_merged_into",
+        "papers",
+        ["merged_into"],
+        unique=False,
+        sqlite_where=sa.text("merged_into IS NOT NULL"),
+        postgresql_where=sa.text("merged_into IS NOT NULL"),
+    )
     op.create_index(
         "ix_papers_edition",
         "papers",
@@ -77,6 +86,7 @@ def _add_tables() -> None:
         sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("papers", sa.Integer(), nullable=False),
         sa.Column("touched", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.String(length=20), nullable=False),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_days")),
     )
     op.create_table(
@@ -145,11 +155,12 @@ _STEPS = (
         ) AS records JOIN papers ON papers.id = records.paper_id
         WHERE length(records.day) = 10 AND records.day > papers.edition
             AND papers.merged_into IS NULL""",
-    """INSERT INTO days (day, papers, touched)
-        SELECT edition, count(*), (SELECT coalesce(max(sequence), 0) FROM changes)
+    """INSERT INTO days (day, papers, touched, changed)
+        SELECT edition, count(*), (SELECT coalesce(max(sequence), 0) FROM changes), max(first_seen)
         FROM papers WHERE merged_into IS NULL GROUP BY edition""",
-    """INSERT OR IGNORE INTO days (day, papers, touched)
-        SELECT DISTINCT day, 0, (SELECT coalesce(max(sequence), 0) FROM changes)
+    """INSERT OR IGNORE INTO days (day, papers, touched, changed)
+        SELECT DISTINCT day, 0, (SELECT coalesce(max(sequence), 0) FROM changes),
+            (SELECT coalesce(max(last_changed), '') FROM records)
         FROM appearances""",
 )  # fmt: skip
 
