@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from broadsheet.collection import schema
 from broadsheet.errors import PaperNotFound
 from broadsheet.papers.appearances import Again
-from broadsheet.papers.filing import Filed, Intents, Key, Known, Outcome, decide
+from broadsheet.papers.filing import Filed, Intents, Key, Known, Outcome, decide, refresh
 from broadsheet.papers.identity import format_paper_id, parse_external_id, parse_paper_id
 from broadsheet.papers.text import title_key
 from broadsheet.papers.types import ExternalId, Paper, PaperId, Place, Record
@@ -427,6 +427,15 @@ def carry_out(connection: Connection, intents: Intents, rows: dict[Key, int], no
     _write_days(connection, _Touched(intents, before, days), now)
 
 
+def refresh_page(connection: Connection, page: str, now: str) -> None:
+    """Compose the papers of a saved page anew, whose day has become known."""
+    table = schema.places.c
+    ids = connection.execute(select(table.paper_id).distinct().where(table.page == page)).scalars()
+    known = known_papers(connection, ids)
+    if known.filed:
+        carry_out(connection, refresh(known, now), {}, now)
+
+
 def _write_papers(connection: Connection, intents: Intents) -> None:
     new = [_paper_row(f.paper) for f in intents.papers if f.is_new and f.paper]
     old = [_paper_row(f.paper) for f in intents.papers if not f.is_new and f.paper]
@@ -538,14 +547,16 @@ def _write_external_ids(connection: Connection, intents: Intents) -> None:
 
 def _write_places(connection: Connection, intents: Intents) -> None:
     table = schema.places
-    places = [
-        {"page": r.place.page, "position": r.place.position, "paper_id": f.id}
+    # Two forms of one page may name different records for a place: one of them has it.
+    found = {
+        (r.place.page, r.place.position): f.id
         for f in intents.papers
         for k, r in f.records.items()
         if r.place and k in intents.records
-    ]
-    if not places:
+    }
+    if not found:
         return
+    places = [{"page": p, "position": n, "paper_id": i} for (p, n), i in found.items()]
     connection.execute(
         delete(table).where(
             table.c.page == bindparam("at_page"), table.c.position == bindparam("at_position")

@@ -70,9 +70,10 @@ def finish(connection: Connection, run: int, outcome: str, reason: str, now: str
     )
 
 
-def is_running(connection: Connection) -> bool:
-    """Return whether a run is under way, or was cut off and not noticed yet."""
-    running = select(schema.runs.c.id).where(schema.runs.c.outcome == "running").limit(1)
+def is_running(connection: Connection, since: str) -> bool:
+    """Return whether a run that began after `since` has not ended, be it only cut off."""
+    run = schema.runs.c
+    running = select(run.id).where(run.outcome == "running", run.started > since).limit(1)
     return connection.execute(running).first() is not None
 
 
@@ -112,15 +113,21 @@ def count_rejects(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(schema.rejects)).scalar_one()
 
 
-def keep_page(connection: Connection, page: SavedPage, now: str) -> None:
-    """Keep a saved page; a day that an earlier saving did not know is added, never removed."""
+def keep_page(connection: Connection, page: SavedPage, now: str) -> bool:
+    """Keep a saved page; a day that an earlier saving did not know is added, never removed.
+
+    Returns whether the page was known before with another day, so that its papers move.
+    """
     table = schema.pages
     known = connection.execute(select(table.c.day).where(table.c.key == page.key)).first()
     if known is None:
         row = {name: getattr(page, name) for name in ("key", "name", "day_seen", "day", "entries")}
         connection.execute(insert(table), row | {"header": list(page.header), "first_seen": now})
-    elif page.day is not None:
-        connection.execute(update(table).where(table.c.key == page.key).values(day=page.day))
+        return False
+    if page.day is None or page.day == known.day:
+        return False
+    connection.execute(update(table).where(table.c.key == page.key).values(day=page.day))
+    return True
 
 
 def pages(connection: Connection) -> list[SavedPage]:

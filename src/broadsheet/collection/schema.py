@@ -99,6 +99,7 @@ records = Table(
     Column("last_changed", String(20), nullable=False),
     # The paper that it was first filed under, which comes back when it is split off.
     Column("origin", _ROW_ID, nullable=False, server_default="0"),
+    Index("ix_records_source", "source", "last_changed"),
 )
 
 pages = Table(

@@ -21,6 +21,7 @@ def upgrade() -> None:
         op.add_column("papers", sa.Column(name, kind, nullable=False, server_default=""))
     op.add_column("papers", sa.Column("upvotes", sa.Integer(), nullable=True))
     op.add_column("records", sa.Column("origin", ROW_ID, nullable=False, server_default="0"))
+    op.create_index("ix_records_source", "records", ["source", "last_changed"], unique=False)
     _let_papers_share_ids()
     _add_tables()
     _fill_in()

@@ -1,0 +1,112 @@
+"""What a collection holds and how it does: counts, and warnings in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from broadsheet.collection import runs, schema
+from broadsheet.collection.runs import Run
+
+OLD_BACKUP = timedelta(days=30)
+LITTLE_SPACE = 500_000_000
+"""Bytes; with less left on the disk an import may not end well."""
+MANY = 1000
+"""A collection of so many papers is worth a backup."""
+
+
+class SourceCount(NamedTuple):
+    """How many records a source gave, and when one of them last came or changed."""
+
+    source: str
+    records: int
+    last_changed: str
+
+
+class Counts(NamedTuple):
+    """How much the record holds."""
+
+    papers: int
+    records: int
+    days: int
+    first_day: str | None
+    last_day: str | None
+    sources: list[SourceCount]
+    rejects: int
+    decisions: int
+
+
+def counts(connection: Connection) -> Counts:
+    """Return how much the record holds, by source and in all."""
+    days, records, made = schema.days.c, schema.records.c, schema.decisions.c
+    of_days = select(func.sum(days.papers), func.count(), func.min(days.day), func.max(days.day))
+    papers, number, first, last = connection.execute(of_days.where(days.papers > 0)).one()
+    by_source = select(records.source, func.count(), func.max(records.last_changed))
+    sources = [
+        SourceCount(*row)
+        for row in connection.execute(by_source.group_by(records.source).order_by(records.source))
+    ]
+    standing = select(func.count()).select_from(schema.decisions).where(made.undone.is_(None))
+    return Counts(
+        papers or 0,
+        sum(s.records for s in sources),
+        number,
+        first,
+        last,
+        sources,
+        runs.count_rejects(connection),
+        connection.execute(standing).scalar_one(),
+    )
+
+
+def warnings(
+    found: Counts,
+    recent: Iterable[Run],
+    *,
+    notice: str,
+    free: int,
+    last_backup: str | None,
+    now: datetime,
+) -> list[str]:
+    """Return what a person should know and could mend, in sentences; pure.
+
+    `notice` is what the index says of itself, `free` the bytes left on the disk, `last_backup` the
+    time of the newest backup that is known of.
+    """
+    said = [_of_run(run) for run in _newest_of_each(recent)]
+    if notice:
+        said.append(f"The index: {notice}.")
+    if found.rejects:
+        said.append(f"{found.rejects:,} records were set aside: `broadsheet rejects` says why.")
+    if free < LITTLE_SPACE:
+        said.append(f"Only {free / 1e6:,.0f} MB are left on the disk.")
+    if found.papers >= MANY:
+        said.append(_of_backup(last_backup, now))
+    return list(filter(None, said))
+
+
+def _newest_of_each(recent: Iterable[Run]) -> list[Run]:
+    """Return the newest run of each source; `recent` has the newest first."""
+    newest: dict[str, Run] = {}
+    for run in recent:
+        newest.setdefault(run.source, run)
+    return list(newest.values())
+
+
+def _of_run(run: Run) -> str:
+    if run.outcome == "failed":
+        return f"The last import of {run.source} failed: {run.reason}."
+    if run.outcome == "cut off":
+        return f"The last import of {run.source} was cut off: import it again to get the rest."
+    return ""
+
+
+def _of_backup(last: str | None, now: datetime) -> str:
+    if last is None:
+        return "There is no backup yet: `broadsheet backup FILE` makes one."
+    if now - datetime.fromisoformat(last) > OLD_BACKUP:
+        return f"The last backup is of {last[:10]}: `broadsheet backup FILE` makes a new one."
+    return ""
