@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-import numpy as np
 import orjson
 from sqlalchemy import Connection
 
@@ -19,7 +18,7 @@ from broadsheet.collection.database import Database
 from broadsheet.collection.editions import DayCount, Slim
 from broadsheet.editions import calendar
 from broadsheet.editions.calendar import Period
-from broadsheet.editions.order import LEAD, REST, REST_LABEL, Candidate, Place, arrange
+from broadsheet.editions.order import LEAD, REST, REST_LABEL, Candidate, Place, arrange, foremost
 from broadsheet.editions.topics import clusters
 from broadsheet.errors import QueryError, SearchIndexError, StoreError
 from broadsheet.papers.categories import category_label
@@ -31,8 +30,10 @@ from broadsheet.search.ranking import Reason
 
 PLACES = 2000
 """So many papers of a period are put in order; the rest follow in order of day."""
-COMPARED = 2000
+COMPARED = 1000
 """So many earlier papers are what a paper's newness is measured against."""
+FOREMOST = 60
+"""So many of the strongest papers are looked at for leads."""
 LEAST_COMPARED = 100
 SHOWN = 8
 """Papers of each section that an edition shows; `listing` has all."""
@@ -43,6 +44,8 @@ LEAD_TEXT = 300
 """Characters of abstract that a leading paper must have, unless readers voted for it."""
 SETTLED = timedelta(hours=12)
 """An edition is closed when its day is over everywhere and nothing came for so long."""
+RUN = timedelta(days=1)
+"""A run that has not ended in so long was cut off."""
 _CACHED = 256
 
 
@@ -161,7 +164,7 @@ class Editions:
             own = order.of(section)
             total = order.totals[section] if section != LEAD else len(own)
             places = own[offset : offset + limit]
-            if not order.is_whole and section != LEAD and offset + limit > len(own):
+            if not order.is_whole and section != LEAD:
                 places = self._beyond(connection, period, order, section, offset, limit)
             return Listing(section_label(section), total, _placed(connection, places))
 
@@ -175,6 +178,13 @@ class Editions:
         with self._database.read() as connection:
             found = store.nearest(connection, (until + timedelta(1)).isoformat(), "9999")[0]
         return date.fromisoformat(found) if found else None
+
+    def nearest(self, first: date, last: date) -> tuple[date | None, date | None]:
+        """Return the nearest days that hold papers, before `first` and after `last`."""
+        with self._database.read() as connection:
+            found = store.nearest(connection, first.isoformat(), last.isoformat())
+        before, after = (date.fromisoformat(day) if day else None for day in found)
+        return before, after
 
     # ------------------------------------------------------------------ the order
 
@@ -246,12 +256,10 @@ class Editions:
         query: Query | None,
     ) -> list[Slim]:
         if query is not None:
-            words = ()
             inside = store.ids_between(
                 connection, period.first.isoformat(), period.last.isoformat()
             )
-            found = np.intersect1d(self._index.matching(words, query), np.array(inside, np.int64))
-            return store.of_ids(connection, found.tolist())
+            return store.of_ids(connection, self._index.matching((), query, inside).tolist())
         filled = [d.day for d in days if d.papers]
         return store.strongest(connection, filled, max(PLACES // max(len(filled), 1), 20))
 
@@ -263,7 +271,8 @@ class Editions:
             Candidate(s.id, s.topic or labels.get(s.id, ""), s.upvotes, newness.get(s.id), s.day)
             for s in slims
         ]
-        return arrange(candidates, _can_lead(connection, candidates))
+        first_of_all = [c.paper for c in foremost(candidates, FOREMOST) if not c.upvotes]
+        return arrange(candidates, papers.readable(connection, first_of_all, LEAD_TEXT))
 
     def _newness(
         self, connection: Connection, first: str, slims: Sequence[Slim]
@@ -301,13 +310,14 @@ class Editions:
         days: Sequence[DayCount],
     ) -> None:
         """Keep the order of a closed period; when that cannot be now, it is kept another time."""
-        if self._index.sequence < _touched(days) or runs.is_running(connection):
+        now = self._clock().astimezone(UTC)
+        is_running = runs.is_running(connection, _stamp(now - RUN))
+        if self._index.sequence < _touched(days) or is_running:
             return
         body = orjson.dumps([[p.paper, p.section, *p.reason] for p in places]).decode()
-        now = self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             with self._database.write() as writing:
-                store.keep(writing, period.key, body, now)
+                store.keep(writing, period.key, body, _stamp(now))
         except StoreError:
             return
 
@@ -395,6 +405,10 @@ def _required(node: Node) -> Node:
     return Phrase(node.text) if isinstance(node, Word) and node.field is None else node
 
 
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _touched(days: Sequence[DayCount]) -> int:
     return max((d.touched for d in days), default=0)
 
@@ -426,16 +440,8 @@ def _late(slims: Sequence[Slim]) -> list[Place]:
     return [Place(s.id, REST, why) for s in sorted(slims, key=lambda s: s.id)]
 
 
-def _can_lead(connection: Connection, candidates: Sequence[Candidate]) -> set[int]:
-    """Return the papers that may lead: voted for, or with a text to read and not withdrawn."""
-    voted = {c.paper for c in candidates if c.upvotes}
-    return voted | papers.readable(connection, [c.paper for c in candidates], LEAD_TEXT)
-
-
 def _placed(connection: Connection, places: Sequence[Place]) -> tuple[Placed, ...]:
-    found: dict[int, Paper] = {
-        p.id: p for p in papers.fetch(connection, [p.paper for p in places])
-    }
+    found: dict[int, Paper] = {p.id: p for p in papers.fetch(connection, [p.paper for p in places])}
     return tuple(Placed(found[p.paper], p.reason) for p in places if p.paper in found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from heapq import nsmallest
 from typing import NamedTuple
 
 from broadsheet.search.ranking import Reason
@@ -41,6 +42,11 @@ class Place(NamedTuple):
     reason: Reason
 
 
+def foremost(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
+    """Return the `most` strongest candidates, strongest first."""
+    return nsmallest(most, candidates, key=_strength)
+
+
 def arrange(
     candidates: Sequence[Candidate], can_lead: Collection[int] | None = None
 ) -> list[Place]:
@@ -48,11 +54,12 @@ def arrange(
 
     Papers that readers voted for come first; among those without votes the ones that are least
     like anything before; else the newest. Larger sections come first. With `can_lead` no other
-    paper leads. The order of the candidates does not matter.
+    paper without votes leads. The order of the candidates does not matter.
     """
     ranked = sorted(candidates, key=_strength)
     sections = merged_sections(c.section for c in candidates)
-    leads = _leads([c for c in ranked if can_lead is None or c.paper in can_lead], len(ranked))
+    able = [c for c in ranked if c.upvotes or can_lead is None or c.paper in can_lead]
+    leads = _leads(able, len(ranked))
     led = {c.paper for c in leads}
     sizes = Counter(sections[c.section] for c in ranked)
     rest = sorted(

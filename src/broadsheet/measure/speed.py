@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import date, timedelta
 from http.client import HTTPConnection
 from itertools import accumulate, islice
 from pathlib import Path
@@ -27,6 +28,7 @@ import numpy as np
 import orjson
 
 from broadsheet import starter
+from broadsheet.editions import calendar
 from broadsheet.factory import INDEX, open_library
 from broadsheet.library import Library
 from broadsheet.measure.quality import Show
@@ -44,6 +46,8 @@ _STARTS = 5
 
 _IMPORT_RATE = 3000
 _RATIO = 4
+_EDITIONS = 100
+_EDITION_MS = 20
 _VISIBLE_MS = 2000
 _PAGE_MS = 60
 _PAGE_KB = 100
@@ -79,6 +83,7 @@ def bench(papers: int, *, corpus: Path | None, progress: Show) -> dict[str, Any]
             queries = _queries(library, held)
             rows += _search_rows(library, home, queries, progress)
             rows.append(_visible_row(library))
+            rows += _edition_rows(library)
         rows += _process_rows(home, held, queries)
     text = "real papers" if real == papers else f"{real:,} real papers, the rest generated"
     facts = {"papers": held, "read": papers, "text": text if real else "generated papers"}
@@ -276,6 +281,25 @@ def _visible_row(library: Library) -> Row:
     took = (time.perf_counter() - began) * 1000
     is_ok = bool(found) and took <= _VISIBLE_MS
     return Row("one paper filed to found, idle", f"{took:.0f} ms", f"{_VISIBLE_MS:,} ms", is_ok)
+
+
+def _edition_rows(library: Library) -> list[Row]:
+    """Measure editions when they are first asked for, and again while nothing changes."""
+    calendar_of = library.editions.calendar
+    last = library.editions.newest(date.max - timedelta(2)) or date.today()  # noqa: DTZ011
+    days = [d.day for d in calendar_of(last - timedelta(2000), last) if d.papers][-_EDITIONS:]
+    kinds = {"day": calendar.day_of, "week": calendar.week_of, "month": calendar.month_of}
+    rows = []
+    for name, period_of in kinds.items():
+        periods = list(dict.fromkeys(map(period_of, days)))
+        for seen in ("first asked for", "again"):
+            times = []
+            for period in periods:
+                began = time.perf_counter()
+                library.editions.edition(period)
+                times.append((time.perf_counter() - began) * 1000)
+            rows.append(_latency(f"edition of a {name}, {seen}", times, _EDITION_MS, _EDITION_MS))
+    return rows
 
 
 # ---------------------------------------------------------------------------- processes
