@@ -37,6 +37,28 @@ def eval_(
         present.figures([found])
 
 
+@app.command("eval-identity")
+def eval_identity(
+    pairs: Annotated[Path, typer.Argument(help="A table with label, id_a, id_b; may be .xz.")],
+    corpora: Annotated[list[Path], typer.Argument(help="The files with the records.")],
+    errors: Annotated[int, typer.Option(min=0, help="How many errors to list.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Judge which records become one paper on pairs that are labelled the same or different."""
+    from broadsheet import present
+    from broadsheet.measure import identity
+    from broadsheet.present import Bar
+    from broadsheet.sources import files
+
+    with Bar("records") as bar:
+        paths = list(files.expand(corpora))
+        found = identity.judge(pairs, paths, progress=bar.show, errors=errors)
+    if as_json:
+        print_json(found)
+    else:
+        present.identity(found)
+
+
 @app.command()
 def bench(
     papers: Annotated[int, typer.Option(min=100, help="How many papers.")] = 10_000,

@@ -165,10 +165,12 @@ def titles(connection: Connection, ids: Sequence[int]) -> dict[int, str]:
 
 
 def readable(connection: Connection, ids: Sequence[int], size: int) -> set[int]:
-    """Return those of `ids` with an abstract of `size` characters that were not withdrawn."""
+    """Return those of `ids` with a text of `size` characters that were not withdrawn."""
     table = schema.papers.c
     statement = select(table.id).where(
-        table.id.in_(ids), func.length(table.abstract) >= size, table.withdrawn.is_(False)
+        table.id.in_(ids),
+        func.length(table.abstract) + func.length(table.summary) >= size,
+        table.withdrawn.is_(False),
     )
     return set(connection.execute(statement).scalars())
 
@@ -273,6 +275,12 @@ def appearances_of(connection: Connection, paper_id: int) -> list[Again]:
         .order_by(table.day, table.kind)
     )
     return [Again(*row) for row in connection.execute(statement)]
+
+
+def sources(connection: Connection) -> list[str]:
+    """Return the names of all sources that gave records."""
+    source = schema.records.c.source
+    return list(connection.execute(select(source).distinct().order_by(source)).scalars())
 
 
 def keys_of_source(connection: Connection, source: str) -> list[tuple[str, int]]:
