@@ -16,12 +16,12 @@ from shared_data import SHARED, needs_shared
 
 HEADING = "label\tid_a\tid_b\ttitle_a"
 RECORDS = [
-    {"id": "a1", "source": "harbour", "title": "Lunar Nets for the Tides of Harbours", "authors": ["Ada Lowe"]},
-    {"id": "b1", "source": "kiln", "title": "Lunar nets for the tides of harbours.", "authors": ["A. Lowe"]},
+    {"id": "a1", "source": "harbour", "title": "Lunar Nets for Harbour Tides", "authors": ["Ada Lowe"]},
+    {"id": "b1", "source": "kiln", "title": "Lunar nets for harbour tides.", "authors": ["A. Lowe"]},
     {"id": "a2", "source": "harbour", "title": "Glazes of Stoke Town", "authors": ["Bo Hay"]},
     {"id": "b2", "source": "kiln", "title": "Glazes of Stoke Town", "authors": ["Cy Ray"]},
-    {"id": "a3", "source": "harbour", "title": "Report of the Editor to the Members", "authors": ["Di Fox"]},
-    {"id": "b3", "source": "kiln", "title": "Report of the Editor to the Members", "authors": ["Di Fox"]},
+    {"id": "a3", "source": "harbour", "title": "Report of the Editor in Chief", "authors": ["Di Fox"]},
+    {"id": "b3", "source": "kiln", "title": "Report of the Editor in Chief", "authors": ["Di Fox"]},
 ]  # fmt: skip
 PAIRS = [
     ("same", "harbour:a1", "kiln:b1"),
