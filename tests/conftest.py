@@ -8,10 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from broadsheet.config import SETTINGS
 from broadsheet.factory import open_library
 from broadsheet.library import Library
 from broadsheet.search.embedding import StaticEmbedder
+
+# On a busy machine any example may take long once, which says nothing about the code.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 NOW = datetime(2026, 3, 17, 6, 30, tzinfo=UTC)
 
@@ -33,8 +39,8 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep every test away from the home and the settings of whoever runs it."""
-    for name in ("HOST", "PORT", "MODE", "PAGE_SIZE"):
-        monkeypatch.delenv(f"BROADSHEET_{name}", raising=False)
+    for setting in SETTINGS:
+        monkeypatch.delenv(f"BROADSHEET_{setting.name.upper()}", raising=False)
     monkeypatch.setenv("BROADSHEET_HOME", str(tmp_path / "home"))
 
 

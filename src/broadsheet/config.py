@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -13,15 +15,21 @@ from broadsheet.errors import ConfigError
 
 PREFIX = "BROADSHEET_"
 FILE_NAME = "broadsheet.toml"
+OPENAI = "https://api.openai.com/v1"
+OPENAI_KEY = "OPENAI_API_KEY"
 
 
 class Setting(NamedTuple):
-    """One setting: `read` turns its text into the value, or raises ValueError saying why not."""
+    """One setting: `read` turns its text into the value, or raises ValueError saying why not.
+
+    A value that cannot be used is not shown where it may hold what is secret (`is_shown`).
+    """
 
     name: str
     read: Callable[[str], Any]
     default: Any
     help: str
+    is_shown: bool = True
 
 
 def _folder(text: str) -> Path:
@@ -46,6 +54,46 @@ def _mode(text: str) -> str:
     return text
 
 
+def _embedder(text: str) -> str:
+    kind, _, name = text.partition(":")
+    if text != "static" and not (kind in {"transformers", "openai"} and name.strip()):
+        raise ValueError("must be static, transformers:PATH_OR_NAME or openai:MODEL")
+    return text
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an address alone; a key belongs into an environment variable")
+    return text.rstrip("/")
+
+
+def _variable(text: str) -> str:
+    # Keys have small letters in them; whoever writes one here should not see it in `config`.
+    if not re.fullmatch(r"[A-Z][A-Z0-9_]*|", text):
+        raise ValueError("must be the NAME of an environment variable, in capitals, not the key")
+    return text
+
+
+def _price(text: str) -> float | str:
+    if not text:
+        return ""
+    value = float(text)
+    if not 0 <= value <= 1000:  # noqa: PLR2004 (also refuses what is no number)
+        raise ValueError("must be dollars for a million tokens, or nothing if they are not known")
+    return value
+
+
+def _names(text: str) -> str:
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
+            raise ValueError(f"{name!r} is no host name; write names alone, with commas between")
+    return ",".join(names)
+
+
 SETTINGS = (
     Setting(
         "home",
@@ -57,8 +105,64 @@ SETTINGS = (
     Setting(
         "port", _whole(0, 65535), 8620, "The port that `serve` listens on; 0 takes a free one."
     ),
+    Setting(
+        "names",
+        _names,
+        "",
+        "Host names, besides localhost, under which `serve` takes decisions; commas between them.",
+    ),
     Setting("mode", _mode, "hybrid", "How to search when nothing is said: hybrid, text or vector."),
     Setting("page_size", _whole(1, 100), 20, "How many papers a page of results shows."),
+    Setting(
+        "embedder",
+        _embedder,
+        "static",
+        "What turns texts into vectors: static, transformers:PATH_OR_NAME or openai:MODEL.",
+    ),
+    Setting(
+        "embedder_url",
+        _url,
+        OPENAI,
+        "The address of an openai: embedder, to which /embeddings is added.",
+        is_shown=False,
+    ),
+    Setting(
+        "embedder_key_variable",
+        _variable,
+        OPENAI_KEY,
+        "The environment variable with the key; this one is only for the default address.",
+        is_shown=False,
+    ),
+    Setting(
+        "embedder_price",
+        _price,
+        "",
+        "What a million tokens cost, in dollars: 0 is for nothing, unset is not known.",
+    ),
+    Setting(
+        "embedder_dimensions",
+        _whole(0, 8192),
+        0,
+        "How many numbers a vector shall have; 0 leaves it to the model.",
+    ),
+    Setting(
+        "embedder_longest",
+        _whole(16, 1_000_000),
+        8000,
+        "So many tokens of a text are sent at most.",
+    ),
+    Setting("embedder_batch", _whole(1, 2048), 128, "So many texts are sent in a request at most."),
+    Setting("embedder_requests", _whole(1, 64), 4, "So many requests are under way at a time."),
+    Setting(
+        "embedder_per_minute", _whole(0, 100_000), 0, "Requests a minute at most; 0 is no limit."
+    ),
+    Setting("embedder_timeout_s", _whole(1, 3600), 60, "Seconds until a request counts as failed."),
+    Setting(
+        "embedder_unasked",
+        _whole(0, 1_000_000),
+        1000,
+        "So many papers are embedded right after they are filed, if the model is slow or paid.",
+    ),
 )
 
 
@@ -107,6 +211,9 @@ def _read(setting: Setting, raw: str, origin: str) -> Any:
     try:
         return setting.read(raw)
     except ValueError as error:
+        if not setting.is_shown:
+            # Nor may the text of the cause show it.
+            raise ConfigError(f"{setting.name} (from {origin}): {error}") from None
         raise ConfigError(f"{setting.name} = {raw!r} (from {origin}): {error}") from error
 
 

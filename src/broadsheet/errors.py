@@ -12,7 +12,7 @@ BroadsheetError
 ├── StoreError                 .temporary: locked, full, corrupt
 │   └── SchemaVersionError     the home was made by a newer Broadsheet
 ├── SearchIndexError           an index cannot be read or written
-└── EmbeddingError             a model is missing or broken
+└── EmbeddingError             .temporary: a model is missing, broken or away
 
 `status_of` is the one table of HTTP status and exit codes.
 """
@@ -99,7 +99,11 @@ class SearchIndexError(BroadsheetError):
 
 
 class EmbeddingError(BroadsheetError):
-    """An embedding model is missing or broken."""
+    """An embedding model is missing, broken or away; `temporary` if trying again may help."""
+
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.temporary = temporary
 
 
 class Status(NamedTuple):
@@ -120,7 +124,7 @@ def status_of(error: BaseException) -> Status:  # noqa: PLR0911 (a table, one li
             return Status(415, 2)
         case NotFoundError():
             return Status(404, 1)
-        case StoreError(temporary=True) | SearchIndexError():
+        case StoreError(temporary=True) | EmbeddingError(temporary=True) | SearchIndexError():
             return Status(503, 75)
         case SourceError():
             return Status(502, 1)

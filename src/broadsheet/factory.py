@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from broadsheet import config
 from broadsheet.collection.database import Database
@@ -12,6 +13,9 @@ from broadsheet.errors import ConfigError, StoreError
 from broadsheet.library import Clock, Library, utc_now
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import Embedder, StaticEmbedder
+from broadsheet.search.endpoint import Endpoint, EndpointEmbedder
+from broadsheet.search.feeding import UNASKED
+from broadsheet.search.sentences import SentenceEmbedder
 
 DATABASE = "broadsheet.db"
 INDEX = "index"
@@ -30,16 +34,63 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str]) -> config.
     return config.load(flags, environ, text, str(file))
 
 
+def make_embedder(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Embedder:
+    """Return the embedder that the values of the settings ask for; the key comes from `environ`.
+
+    Raises EmbeddingError if the model of the package is damaged, and ConfigError if a key would
+    travel unprotected.
+    """
+    kind, _, name = str(settings["embedder"]).partition(":")
+    if kind == "transformers":
+        return SentenceEmbedder(name)
+    if kind == "openai":
+        return EndpointEmbedder(_endpoint(name, settings, environ))
+    return StaticEmbedder.load()
+
+
+def _endpoint(name: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Endpoint:
+    url, variable = str(settings["embedder_url"]), str(settings["embedder_key_variable"])
+    # The key of one place is never sent to another unless somebody says so.
+    is_meant = variable != config.OPENAI_KEY or url == config.OPENAI
+    key = environ.get(variable, "").strip() if is_meant else ""
+    place = urlsplit(url)
+    if key and place.scheme == "http" and place.hostname not in {"127.0.0.1", "::1", "localhost"}:
+        raise ConfigError(
+            f"embedder_url is http://, so the key in {variable} would travel unprotected: use "
+            "https://, or set embedder_key_variable to nothing if no key is needed"
+        )
+    return Endpoint(
+        url,
+        name,
+        key,
+        variable if is_meant else "",
+        dimensions=settings["embedder_dimensions"],
+        price=None if settings["embedder_price"] == "" else settings["embedder_price"],
+        longest=settings["embedder_longest"],
+        batch=settings["embedder_batch"],
+        concurrency=settings["embedder_requests"],
+        per_minute=settings["embedder_per_minute"],
+        timeout_s=settings["embedder_timeout_s"],
+    )
+
+
 def open_library(
     home: Path,
     *,
     clock: Clock = utc_now,
     embedder: Embedder | None = None,
     progress: Callable[[int, int], None] | None = None,
+    wait: bool = True,
+    unasked: int = UNASKED,
+    upgrading: Callable[[str, int, int], None] | None = None,
 ) -> Library:
     """Return the library in `home`, made if there is none, its index brought up to date.
 
-    `progress` is told the changes done and the changes in all while the index catches up.
+    `progress` is told the changes done and the changes in all while the index catches up. Without
+    `wait` the index catches up in a thread that follows the record until the library is closed.
+    At most `unasked` papers are embedded with a slow or paid model right after they were filed.
+    A home of an earlier schema is upgraded after a backup, of which `upgrading` is told what is
+    done and the bytes of it; `library.database.upgraded` says that it happened.
 
     Raises StoreError if the home cannot be used and EmbeddingError if the model is damaged.
     """
@@ -48,9 +99,13 @@ def open_library(
     except OSError as error:
         raise StoreError(f"the home {home} cannot be made: {error.strerror}") from error
     embedder = embedder or StaticEmbedder.load()
-    database = Database(home / DATABASE)
+    database = Database(home / DATABASE, clock=clock, progress=upgrading)
     try:
-        library = Library(database, EmbeddedIndex(home / INDEX, embedder), embedder, clock=clock)
+        index = EmbeddedIndex(home / INDEX, embedder)
+        library = Library(database, index, embedder, clock=clock, unasked=unasked)
+        if not wait:
+            library.follow(progress=progress)
+            return library
         for done, total in library.catch_up():
             if progress is not None:
                 progress(done, total)

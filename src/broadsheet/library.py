@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from broadsheet import __version__
+from broadsheet.collection import backup as keeping
 from broadsheet.collection import decisions as by_hand
+from broadsheet.collection import editions, health, repair, runs
 from broadsheet.collection import papers as store
-from broadsheet.collection import runs
-from broadsheet.collection.database import Database
+from broadsheet.collection.database import HEAD, Database
 from broadsheet.collection.decisions import Decision
 from broadsheet.editions.edition import Editions
 from broadsheet.errors import (
@@ -26,6 +29,7 @@ from broadsheet.errors import (
     NotFoundError,
     RecordError,
     SearchIndexError,
+    StoreError,
 )
 from broadsheet.papers.appearances import Again
 from broadsheet.papers.identity import parse_external_id
@@ -87,6 +91,34 @@ class Report(NamedTuple):
     sequence: int
     held: dict[str, int | str]
     problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a collection holds and how it does; `sizes` are bytes, `warnings` sentences."""
+
+    version: str
+    schema: str
+    home: Path
+    held: health.Counts
+    days: list[editions.DayCount]
+    runs: list[runs.Run]
+    index: IndexState
+    sizes: dict[str, int]
+    last_backup: str | None
+    warnings: list[str]
+
+
+class Selection(Iterator[Paper]):
+    """Papers that are read as they are taken; `total` is how many there were to begin with."""
+
+    def __init__(self, total: int, papers: Iterator[Paper]) -> None:
+        self.total = total
+        self._papers = papers
+
+    def __next__(self) -> Paper:
+        """Return the next paper."""
+        return next(self._papers)
 
 
 class Library:
@@ -187,10 +219,7 @@ class Library:
         A pasted id, DOI or link gives its paper alone, or nothing if it is not here. Raises
         QueryError, and PaperNotFound for an unknown `like:`.
         """
-        external = parse_external_id(text)
-        if external is not None:
-            text = f'id:"{external}"'
-        query = language.parse(text)
+        query = _understood(text)
         with self._index_told():
             page = self._engine.search(query, mode=mode, limit=limit, cursor=cursor)
             notice = self._feeder.notice()
@@ -251,15 +280,17 @@ class Library:
                 feeding.result()
                 self.sync()
             except BaseException as error:
-                self._finish(run, "failed", f"{type(error).__name__}: {error}")
+                # On a full disk the note fails too; the next run sees that this one never ended.
+                with suppress(StoreError):
+                    self._finish(run, "failed", f"{type(error).__name__}: {error}")
                 raise
             self._finish(run, "done", "")
         self._feeder.embed_unasked()
 
     def _begin(self, source: str, page: SavedPage | None) -> int:
         with self.database.write() as connection:
-            if page is not None:
-                runs.keep_page(connection, page, self._now())
+            if page is not None and runs.keep_page(connection, page, self._now()):
+                store.refresh_page(connection, page.key, self._now())
             return runs.begin(connection, source, self._now())
 
     def _finish(self, run: int, outcome: str, reason: str) -> None:
@@ -370,13 +401,14 @@ class Library:
         """Feed the next changes to an index; return whether there were any."""
         return self._feeder.feed(target)
 
-    def rebuild(self) -> Iterator[tuple[int, int]]:
+    def rebuild(self, *, only_this_model: bool = False) -> Iterator[tuple[int, int]]:
         """Build the index anew from the record beside the old one, then put it in its place.
 
         Yields papers done and papers in all. Readers use the old index until the new one stands.
         Vectors of a slow or paid model stay where they can be read: `embed` makes what they lack.
+        Those of other models stay too, unless there shall be `only_this_model`.
         """
-        return self._feeder.rebuild()
+        return self._feeder.rebuild(only_this_model=only_this_model)
 
     def embed(self) -> Iterator[tuple[int, int]]:
         """Embed what waits with the chosen model, however long that takes and whatever it costs.
@@ -440,8 +472,96 @@ class Library:
             problems.append(f"the index holds sequence {self.index.sequence} of {sequence}")
         return problems
 
+    # ------------------------------------------------------------------ health
+
+    def status(self) -> Status:
+        """Return what the collection holds, how it does, and what a person should know of."""
+        index = self.index_state()
+        home = self.database.path.parent
+        free = shutil.disk_usage(home).free
+        with self.database.read() as connection:
+            held = health.counts(connection)
+            recent = runs.recent(connection, 20)
+            days = editions.days(connection, "0000", "9999")[-14:]
+        backup = self._last_backup()
+        warnings = health.warnings(
+            held,
+            recent,
+            notice=index.notice,
+            free=free,
+            last_backup=backup,
+            now=self._clock().astimezone(UTC),
+        )
+        sizes = {"record": self.database.size(), "index": self.index.size(), "free": free}
+        return Status(__version__, HEAD, home, held, days, recent, index, sizes, backup, warnings)
+
+    def _last_backup(self) -> str | None:
+        return keeping.last(self.database.path.parent)
+
+    def repair(self) -> Iterator[tuple[str, int, int]]:
+        """Make again what is derived: papers, ids and days from their records, and the index.
+
+        Yields what is being made, how much of it is done, and how much there is. Decisions, runs
+        and kept editions are no derivations and stay.
+        """
+        with self.writing():
+            with self.database.read() as connection:
+                ids = store.all_ids(connection)
+            done = 0
+            for batch in repair.batches(ids):
+                with self.database.write() as connection:
+                    repair.recompose(connection, batch, self._now())
+                done += len(batch)
+                yield "papers", done, len(ids)
+            with self.database.write() as connection:
+                repair.recount(connection, self._now())
+        for done, total in self.rebuild():
+            yield "index", done, total
+
+    # ------------------------------------------------------------------ keeping
+
+    def backup(
+        self, file: Path, *, force: bool = False, progress: keeping.Progress = keeping.silent
+    ) -> keeping.Manifest:
+        """Write the record as of one moment, and the settings, to `file`; return what it holds.
+
+        Raises StoreError if `file` is there already (and not `force`) or cannot be written.
+        """
+        path, now = self.database.path, self._clock()
+        return keeping.write(path, file, now=now, force=force, progress=progress)
+
+    def select(self, text: str = "") -> Selection:
+        """Return every paper that has any of the words of `text` and fulfils its conditions.
+
+        All papers without any. They come in order of id or, with `sort:date`, the newest first,
+        and are read from the record as they are taken, so any number of them needs little memory.
+        Raises QueryError before the first.
+        """
+        query = _understood(text)
+        if query.is_empty and query.sort is None:
+            return Selection(self.count(), self._every_paper())
+        with self._index_told():
+            ids = self._engine.matching(query)
+        return Selection(len(ids), self._each_of(ids))
+
+    def _every_paper(self) -> Iterator[Paper]:
+        # Read by and by, not as of one moment: whoever takes them slowly holds nothing up.
+        last = 0
+        while True:
+            with self.database.read() as connection:
+                papers = store.fetch_after(connection, last, BATCH)
+            if not papers:
+                return
+            yield from papers
+            last = papers[-1].id
+
+    def _each_of(self, ids: NDArray[np.int64]) -> Iterator[Paper]:
+        for start in range(0, len(ids), BATCH):
+            yield from self.papers(ids[start : start + BATCH].tolist())
+
     def close(self) -> None:
         """Let go of all files."""
+        self.index.embedder.close()
         if self._follower is not None:
             self._follower.stop()
         self.index.close()
@@ -465,6 +585,12 @@ def _record_named(name: str, records: Sequence[Record]) -> tuple[str, str]:
         f"{name!r} is {'more than one record' if found else 'no record'} of this paper, "
         f"which is made of {have}"
     )
+
+
+def _understood(text: str) -> language.Query:
+    """Return what `text` asks for; a pasted id, DOI or link asks for its paper."""
+    external = parse_external_id(text)
+    return language.parse(text if external is None else f'id:"{external}"')
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -21,10 +21,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from broadsheet.collection.backup import Manifest
 from broadsheet.collection.decisions import Decision
-from broadsheet.collection.runs import Reject
+from broadsheet.collection.runs import Reject, Run
 from broadsheet.editions.edition import CameAgain, Day, Edition, Placed, Section
-from broadsheet.library import Report, Sheet
+from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper
 from broadsheet.search.engine import Hit, Page
@@ -137,6 +138,8 @@ def hits(found: Iterable[Hit], start: int = 1) -> None:
 
 def page(found: Page) -> None:
     """Print a page of search results with its counts."""
+    if found.notice:
+        _line(Text(_safe(found.notice), style="dim"))
     if not found.hits:
         _line("Nothing found. Fewer or other words, or --mode vector, may help.")
         return
@@ -269,7 +272,7 @@ def sheet(found: Sheet) -> None:
         )
     for filed in found.records:
         record = filed.record
-        said = f"{record.source} {record.key}, seen {filed.first_seen[:10]}"
+        said = f"{record.source}:{record.key}, seen {filed.first_seen[:10]}"
         _line(Text("      record  ", "dim") + _safe(said))
 
 
@@ -326,6 +329,49 @@ def report(found: Report) -> None:
         _line("record and index agree")
 
 
+def status(found: Status) -> None:
+    """Print what the collection holds, how it does, and what a person should know of."""
+    held, index = found.held, found.index
+    megabytes = {name: f"{size / 1e6:,.1f} MB" for name, size in found.sizes.items()}
+    facts = {
+        "Broadsheet": f"{found.version}, schema {found.schema}",
+        "home": str(found.home),
+        "papers": f"{held.papers:,} of {held.records:,} records",
+        "days": f"{held.days:,}" + (f", {held.first_day} to {held.last_day}" if held.days else ""),
+        "set aside": f"{held.rejects:,} records",
+        "decisions": f"{held.decisions:,} by hand",
+        "index": f"{index.text:,} of {index.last:,} changes, {index.model}",
+        "on disk": ", ".join(f"{name} {size}" for name, size in megabytes.items()),
+        "last backup": found.last_backup or "none",
+    }
+    for name, value in facts.items():
+        _line(Text(f"{name:>12}  ", "dim") + _safe(value))
+    _line()
+    sources = [(s.source, f"{s.records:,}", s.last_changed[:10]) for s in held.sources]
+    _table(("source", "records", "last change"), sources, "records")
+    _line()
+    _table(("day", "papers"), [(d.day, f"{d.papers:,}") for d in found.days], "papers")
+    _line()
+    _table(("run", "began", "outcome", "what"), [_run_row(r) for r in found.runs[:10]])
+    _line()
+    for warning in found.warnings:
+        _line(Text("! ", "bold") + _safe(warning))
+    if not found.warnings:
+        _line("Nothing is wrong.")
+
+
+def _run_row(run: Run) -> tuple[str, str, str, str]:
+    counts = ", ".join(f"{name} {n:,}" for name, n in run.counts.items() if n)
+    return run.source, run.started, run.outcome, run.reason or counts
+
+
+def backup(found: Manifest, what: str) -> None:
+    """Print what a backup holds, and what became of it."""
+    papers, records = found.counts.get("papers", 0), found.counts.get("records", 0)
+    _line(_safe(f"{what}: {papers:,} papers, {records:,} records, change {found.sequence:,}"))
+    _line(Text(_safe(f"as of {found.made}, schema {found.schema}, by {found.version}"), "dim"))
+
+
 def settings(rows: Sequence[tuple[str, str, str, str]]) -> None:
     """Print the settings."""
     _table(("setting", "value", "from", "what it is"), rows)
@@ -335,6 +381,17 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print judgements of search, one line a set."""
     shown = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
     _table(list(rows[0]), shown, " ".join(rows[0]))
+
+
+def identity(found: Mapping[str, Any]) -> None:
+    """Print how labelled pairs of records came out, and some of the errors."""
+    _line(f"{found['records']:,} records, {found['papers']:,} papers\n")
+    rows = [[str(v) for v in row.values()] for row in found["labels"]]
+    _table(("label", "pairs", "found", "merged", "apart"), rows, "pairs found merged apart")
+    _line(f"\nprecision {found['precision']}  recall of `same` {found['recall']}\n")
+    for error in found["errors"]:
+        _line(_safe(f"{error['label']}, but {error['made']}: {error['one']}  {error['other']}"))
+        _indented(Text(_safe(error["title"]), "dim"))
 
 
 def budgets(found: Mapping[str, Any]) -> None:

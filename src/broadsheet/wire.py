@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from broadsheet.collection.backup import Manifest
 from broadsheet.collection.decisions import Decision
 from broadsheet.collection.papers import FiledRecord
-from broadsheet.collection.runs import Reject
+from broadsheet.collection.runs import Reject, Run
 from broadsheet.editions.edition import Day, Edition, Listing, Placed
 from broadsheet.errors import BroadsheetError, QueryError, status_of
-from broadsheet.library import Report, Sheet
+from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper, SavedPage
 from broadsheet.search.engine import Hit, Page
@@ -49,7 +50,9 @@ def paper(found: Paper) -> Json:
         "basis": found.basis,
         "upvotes": found.upvotes,
     }
-    return {k: v for k, v in facts.items() if v or k in {"id", "title"}}
+    # Counted and found to be none is not the same as not counted.
+    always = {"id", "title"} | ({"upvotes"} if found.upvotes == 0 else set())
+    return {k: v for k, v in facts.items() if v or k in always}
 
 
 def _reason(found: Reason) -> Json:
@@ -83,6 +86,7 @@ def page(found: Page) -> Json:
             for name, values in found.facets.items()
         },
         "next": found.next,
+        "notice": found.notice,
     }
 
 
@@ -207,6 +211,41 @@ def reject(found: Reject) -> Json:
 def report(found: Report) -> Json:
     """Return what a check found; `ok` is true if there are no problems."""
     return {"ok": not found.problems, **found._asdict()}
+
+
+def run(found: Run) -> Json:
+    """Return an import or harvest with its outcome."""
+    return found._asdict()
+
+
+def status(found: Status) -> Json:
+    """Return what the collection holds, how it does, and the warnings in words."""
+    held, index = found.held, found.index
+    return {
+        "version": found.version,
+        "schema": found.schema,
+        "home": str(found.home),
+        "papers": held.papers,
+        "records": held.records,
+        "rejects": held.rejects,
+        "decisions": held.decisions,
+        "first_day": held.first_day,
+        "last_day": held.last_day,
+        "sources": [s._asdict() for s in held.sources],
+        "days": [{"day": d.day, "papers": d.papers} for d in found.days],
+        "runs": [run(r) for r in found.runs],
+        "sequence": index.last,
+        "index": index._asdict(),
+        "sizes": found.sizes,
+        "last_backup": found.last_backup,
+        "warnings": found.warnings,
+    }
+
+
+def backup(found: Manifest) -> Json:
+    """Return what a backup holds."""
+    facts = found._asdict()
+    return facts | {"files": {name: content._asdict() for name, content in found.files.items()}}
 
 
 def problem(error: BroadsheetError) -> Json:

@@ -186,14 +186,14 @@ def test_a_reference_that_leads_nowhere_is_refused(database: Database):
         pytest.raises(Exception, match="FOREIGN KEY constraint failed"),
         database.write() as connection,
     ):
-        connection.execute(text("INSERT INTO places (page, position, paper_id) VALUES ('x', 1, 9)"))
+        connection.execute(text("INSERT INTO external_ids VALUES ('doi', 'x', 9, 0)"))
 
 
 def test_damage_is_found(path: Path):
     """A record with a broken reference is reported by `check`, in words."""
     Database(path).close()
     raw = sqlite3.connect(path, isolation_level=None)
-    raw.execute("INSERT INTO places (page, position, paper_id) VALUES ('x', 1, 9)")
+    raw.execute("INSERT INTO external_ids VALUES ('doi', 'x', 9, 0)")
     raw.close()
     with Database(path) as database:
         [problem] = database.check()

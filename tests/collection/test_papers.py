@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from broadsheet.collection import papers, runs
+from broadsheet.collection import editions, papers, runs
 from broadsheet.collection.database import Database
 from broadsheet.collection.papers import Change, decode_record, encode_record
 from broadsheet.errors import PaperNotFound
+from broadsheet.papers.appearances import Again, stamp
 from broadsheet.papers.filing import Known, decide
 from broadsheet.papers.types import ExternalId, Place, Record, SavedPage
 
@@ -29,6 +31,14 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
     """Give a connection in the middle of a write to a new record."""
     with Database(tmp_path / "broadsheet.db") as database, database.write() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of an empty record, to be copied: making one takes longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "broadsheet.db"
+    Database(path).close()
+    return path
 
 
 def record(key: str, title: str = "Lunar Nets for Harbour Tides", *ids: ExternalId) -> Record:
@@ -324,6 +334,100 @@ def test_papers_made_and_merged_in_one_batch(connection: Connection):
     assert {i for i, kind in last.items() if kind == "put"} == set(papers.all_ids(connection))
 
 
+# ---------------------------------------------------------------------------- days and editions
+
+
+def days(connection: Connection) -> dict[str, int]:
+    """Return how many papers each day holds that ever held one."""
+    return {d.day: d.papers for d in editions.days(connection, "0000", "9999")}
+
+
+def test_a_paper_announced_again_stays_in_its_first_edition(connection: Connection):
+    """The later listing is a day on which it came again; it is counted on the first alone."""
+    first = replace(record("a", "Tides", ARXIV), announced="2026-03-10")
+    file(connection, first, replace(record("b", "Kilns"), announced="2026-03-16"))
+    file(connection, replace(first, announced="2026-03-16"), now=LATER)
+    [paper] = papers.fetch(connection, [1])
+
+    assert (paper.edition, paper.basis, paper.announced) == (
+        "2026-03-10",
+        "announced",
+        "2026-03-10",
+    )
+    assert papers.appearances_of(connection, 1) == [Again("2026-03-16", "listed", "file")]
+    assert days(connection) == {"2026-03-10": 1, "2026-03-16": 1}
+    assert [r.paper_id for r in editions.again(connection, "2026-03-16", "2026-03-16", 9)] == [1]
+    assert editions.again(connection, "2026-03-10", "2026-03-10", 9) == []
+    assert editions.again(connection, "2026-03-01", "2026-03-31", 9) == []
+
+
+def test_a_day_knows_when_it_was_last_touched(connection: Connection):
+    """Only the days that a change concerns, as edition or as a day of return, are touched."""
+    tides = replace(record("a", "Tides"), announced="2026-03-10")
+    file(connection, tides, replace(record("b", "Kilns"), announced="2026-03-11"))
+    before = {d.day: d.touched for d in editions.days(connection, "0000", "9999")}
+    file(connection, replace(tides, updated="2026-03-14"), now=LATER)
+    after = {d.day: d for d in editions.days(connection, "0000", "9999")}
+
+    assert after["2026-03-11"].touched == before["2026-03-11"]
+    assert after["2026-03-10"].touched == after["2026-03-14"].touched > before["2026-03-10"]
+    assert (after["2026-03-14"].papers, after["2026-03-14"].changed) == (0, LATER)
+
+
+def test_a_page_whose_day_becomes_known_moves_its_papers(connection: Connection):
+    """Papers filed from a page without a year get their edition when a later page tells it."""
+    runs.keep_page(connection, replace(PAGE, day=None), NOW)
+    file(connection, replace(record("a", "Tides"), place=Place(PAGE.key, 3)))
+    assert days(connection) == {NOW[:10]: 1}
+    runs.keep_page(connection, PAGE, LATER)
+    papers.refresh_page(connection, PAGE.key, LATER)
+
+    assert days(connection) == {NOW[:10]: 0, "2025-08-29": 1}
+    assert papers.fetch(connection, [1])[0].basis == "page"
+
+
+DATED = st.builds(
+    Record,
+    source=st.just("file"),
+    key=st.sampled_from("abcd"),
+    title=st.sampled_from(["Lunar Nets for Harbour Tides", "Kilns"]),
+    authors=st.just(("Ada Lovelace",)),
+    external_ids=st.lists(st.sampled_from(DOIS[:3]), max_size=2, unique=True).map(tuple),
+    announced=st.sampled_from([None, "2026-03", "2026-03-10", "2026-03-12"]),
+    updated=st.sampled_from([None, "2026-03-12", "2026-03-20"]),
+    place=st.none() | st.builds(Place, st.just(PAGE.key), st.integers(1, 9)),
+    extra=st.sampled_from([{}, {"upvotes": 7}, {"upvotes": "12"}, {"upvotes": 10**12}]),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.lists(DATED, max_size=3), max_size=5))
+def test_days_and_returns_are_what_the_records_say(
+    tmp_path_factory: pytest.TempPathFactory, empty: Path, batches: list[list[Record]]
+):
+    """Whatever is filed, each paper's day, votes and returns are those of its records."""
+    path = shutil.copy(empty, tmp_path_factory.mktemp("record") / "broadsheet.db")
+    with Database(path) as database, database.write() as connection:
+        runs.keep_page(connection, PAGE, NOW)
+        for batch in batches:
+            file(connection, *batch)
+        alive = papers.fetch(connection, papers.all_ids(connection))
+        for paper in alive:
+            records = [f.record for f in papers.records_of(connection, paper.id)]
+            made = stamp(records, paper.first_seen, {PAGE.key: "2025-08-29"})
+            assert (paper.edition, paper.basis, paper.upvotes) == (
+                made.day, made.basis, made.upvotes,
+            )  # fmt: skip
+            again = {(a.day, a.kind) for a in papers.appearances_of(connection, paper.id)}
+            assert again == {(a.day, a.kind) for a in made.again}
+        counted = [p.edition for p in alive]
+        assert {d: n for d, n in days(connection).items() if n} == {
+            d: counted.count(d) for d in counted
+        }
+
+
+# ---------------------------------------------------------------------------- any filing
+
 SMALL = st.builds(
     Record,
     source=st.just("file"),
@@ -338,11 +442,11 @@ SMALL = st.builds(
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(SMALL, max_size=4, unique_by=lambda r: r.place or r.key), max_size=5))
 def test_the_record_is_sound_after_any_filing(
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[Record]]
+    tmp_path_factory: pytest.TempPathFactory, empty: Path, batches: list[list[Record]]
 ):
     """Rows, ids, redirects and change log agree with each other whatever is filed."""
-    folder = tmp_path_factory.mktemp("record")
-    with Database(folder / "broadsheet.db") as database:
+    path = shutil.copy(empty, tmp_path_factory.mktemp("record") / "broadsheet.db")
+    with Database(path) as database:
         numbers: set[int] = set()
         for batch in batches:
             with database.write() as connection:

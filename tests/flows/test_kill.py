@@ -121,7 +121,7 @@ import json, os, signal, sys
 from broadsheet import factory, library, present
 from broadsheet.cli import main
 from broadsheet.collection import papers, runs
-from broadsheet.search import embedded, manifest, text_index, vectors
+from broadsheet.search import embedded, feeding, manifest, text_index, vectors
 
 def deadly(owner, name, at, moment, when):
     # Call number `at` of `owner.name` for which `when` holds is the last thing that happens.
@@ -146,7 +146,7 @@ def to(name):
 def always(args):
     return True
 
-library.BATCH, library.SYNC_EVERY = 100, 150
+library.BATCH, library.SYNC_EVERY, feeding.STEP = 100, 150, 150
 for line in sys.stdin:
     point, arguments = json.loads(line)
     child = os.fork()
@@ -182,7 +182,7 @@ IN_IMPORT = {
     "while papers are merged": "papers, '_write_merges', 7, 'after', always",
     "after a commit, before the index": "library.Library, '_file_batch', 3, 'after', always",
     "after the last commit": "runs, 'finish', 1, 'before', always",
-    "when the parts are made": "embedded.EmbeddedIndex, 'adopt', 1, 'before', always",
+    "when the parts are made": "embedded.EmbeddedIndex, '_put_in_use', 1, 'before', always",
     "as current.json is written": "manifest, 'flush', 1, 'before', to('current.new')",
     "after current.json is written": "manifest, 'write', 1, 'after', to('current.json')",
     "before vectors": "vectors.VectorMatrix, 'append', 2, 'before', always",

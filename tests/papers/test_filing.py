@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broadsheet.papers.filing import Intents, Key, Known, decide
+from broadsheet.papers.appearances import Again
+from broadsheet.papers.filing import Intents, Key, Known, decide, refresh
 from broadsheet.papers.types import ExternalId, PaperId, Record
 
 NOW, LATER = "2026-03-17T06:30:00Z", "2026-03-18T06:30:00Z"
@@ -150,6 +151,90 @@ def test_counts_sum_up_the_outcomes():
     assert intents.outcomes == ["new", "merged", "unchanged", "updated"]
     assert intents.counts == {"new": 1, "merged": 1, "unchanged": 1, "updated": 1}
 
+
+# ---------------------------------------------------------------------------- days
+
+
+def editions(known: Known) -> dict[str, tuple[str, str]]:
+    """Return the day and basis of each paper's edition, by the keys of its records."""
+    fresh = refresh(known, LATER).papers
+    return {"".join(sorted(k for _, k in f.records)): f.stamp[:2] for f in fresh if f.stamp}
+
+
+def test_a_paper_stays_in_its_first_edition():
+    """Listed again later, it is a paper of the first day that came again on the later one."""
+    known = nothing()
+    file(known, record("a", announced="2026-03-10"))
+    [filed] = file(known, record("a", announced="2026-03-16"), now=LATER).papers
+
+    assert filed.paper is not None
+    assert filed.stamp is not None
+    assert (filed.paper.edition, filed.paper.basis) == ("2026-03-10", "announced")
+    assert filed.paper.announced == "2026-03-10"
+    assert filed.stamp.again == (Again("2026-03-16", "listed", "file"),)
+    assert file(known, record("a", announced="2026-03-16")).outcomes == ["unchanged"]
+
+
+def test_an_earlier_listing_that_comes_later_moves_the_edition_back():
+    """The first announcement is the first by its date, not by when it was filed."""
+    known = nothing()
+    file(known, record("a", announced="2026-03-16"))
+    [filed] = file(known, record("a", announced="2026-03-10"), now=LATER).papers
+
+    assert filed.stamp is not None
+    assert filed.stamp[:3] == (
+        "2026-03-10", "announced", (Again("2026-03-16", "listed", "file"),),
+    )  # fmt: skip
+
+
+def test_an_announcement_takes_the_place_of_the_day_of_filing():
+    """What was filed without a day belongs to its announcement as soon as a source tells it."""
+    known = nothing()
+    file(known, record("a", TITLE, DOI))
+    assert editions(known) == {"a": ("2026-03-17", "filed")}
+    file(known, record("b", TITLE, DOI, announced="2026-03-12"), now=LATER)
+    assert editions(known) == {"ab": ("2026-03-12", "announced")}
+
+
+DATED = st.builds(
+    Record,
+    source=st.sampled_from(["arxiv", "hf"]),
+    key=st.sampled_from("abc"),
+    title=st.just(TITLE),
+    authors=st.just(ADA),
+    announced=st.sampled_from([None, "2026-03", "2026-03-10", "2026-03-12", "2026-03-16"]),
+    updated=st.sampled_from([None, "2026-03-12", "2026-03-20"]),
+    categories=st.sampled_from([(), ("cs.LG",), ("cs.LG", "stat.ML")]),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data(), st.lists(DATED, min_size=1, max_size=6))
+def test_the_edition_does_not_depend_on_the_order_of_filing(
+    data: st.DataObject, world: list[Record]
+):
+    """Forms of the same records, filed in any order, lead to one paper of one day."""
+    one, other = nothing(), nothing()
+    file(one, *world)
+    for record_of in data.draw(st.permutations(world)):
+        file(other, record_of)
+
+    assert editions(other) == editions(one)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(DATED, min_size=1, max_size=6, unique_by=lambda r: (r.source, r.key)))
+def test_filing_a_file_again_moves_no_paper(world: list[Record]):
+    """A file read twice, the second time on another day, changes neither records nor days."""
+    known = nothing()
+    file(known, *world)
+    before = editions(known)
+
+    assert file(known, *world, now="2026-04-01T00:00:00Z").outcomes == ["unchanged"] * len(world)
+    assert editions(known) == before
+
+
+# ---------------------------------------------------------------------------- ids and people
 
 REED = ("Tom Reed",)
 

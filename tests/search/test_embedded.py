@@ -22,7 +22,7 @@ from broadsheet.library import Library
 from broadsheet.papers.types import ExternalId, Paper, PaperId, Record
 from broadsheet.search import embedded as module
 from broadsheet.search.embedded import EmbeddedIndex
-from broadsheet.search.embedding import StaticEmbedder
+from broadsheet.search.embedding import Pace, StaticEmbedder
 from broadsheet.search.query import parse
 from broadsheet.search.text_index import bare_words
 
@@ -287,11 +287,20 @@ class RenamedEmbedder:
     def __init__(self, real: StaticEmbedder) -> None:
         self._real = real
         self.id = "another-model"
-        self.dim = real.dim
+        self.pace: Pace = "fast"
+        self.price = 0.0
+        self.step = 100
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of the real model, turned round."""
         return np.ascontiguousarray(self._real.embed(texts)[:, ::-1])
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        """Return the vector of a question."""
+        return self.embed([text])[0]
+
+    def close(self) -> None:
+        """Let go of nothing."""
 
 
 def record(key: str, title: str, *ids: str) -> Record:
@@ -320,22 +329,75 @@ def test_an_index_of_another_model_is_built_anew(tmp_path: Path, embedder: Stati
     assert after.tolist() == pytest.approx(before[::-1].tolist())
 
 
-@pytest.mark.parametrize("change", [{"format": "0, older"}, {"model": "older"}])
-def test_an_index_of_another_format_is_built_anew(
-    tmp_path: Path, embedder: StaticEmbedder, change: dict[str, str]
-):
-    """An index that an older Broadsheet made is replaced when its home is opened."""
-    with open_library(tmp_path, embedder=embedder) as library:
+class Spy:
+    """The model of the package, which says what it was asked for."""
+
+    def __init__(self, real: StaticEmbedder) -> None:
+        self.id, self.pace, self.price, self.step = real.id, real.pace, real.price, real.step
+        self.query = real.query
+        self._real = real
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the vectors of the real model."""
+        self.texts += texts
+        return self._real.embed(texts)
+
+    def close(self) -> None:
+        """Let go of nothing."""
+
+
+def _with_index(path: Path, embedder: StaticEmbedder) -> dict[str, int | str]:
+    with open_library(path, embedder=embedder) as library:
         put(library, record("a", "Tides"), record("b", "Kilns"))
-        made = library.index.facts
+        return library.index.facts
+
+
+def test_words_of_another_format_are_built_anew(tmp_path: Path, embedder: StaticEmbedder):
+    """A text index that another Broadsheet made is replaced on open, and the vectors stay."""
+    made = _with_index(tmp_path, embedder)
     current = tmp_path / "index" / "current.json"
     facts = orjson.loads(current.read_bytes())
-    current.write_bytes(orjson.dumps(facts | change))
-    with open_library(tmp_path, embedder=embedder) as library:
+    current.write_bytes(orjson.dumps(facts | {"format": "0, older"}))
+    spy = Spy(embedder)
+    with open_library(tmp_path, embedder=spy) as library:
         assert library.check().problems == []
         assert library.index.facts == made
         assert library.search("tides", mode="text").total == 1
-    assert len(list((tmp_path / "index").glob("g*"))) == 1
+    assert spy.texts == []
+    left = {p.relative_to(tmp_path / "index").as_posix() for p in tmp_path.glob("index/g*/*")}
+    assert left == {"g1/vectors", "g2/text", "g2/text.json"}
+
+
+@pytest.mark.parametrize("model", [None, "older"])
+def test_an_index_of_the_first_form_is_read(
+    tmp_path: Path, embedder: StaticEmbedder, model: str | None
+):
+    """One folder for both parts, and vectors that say little of themselves, are used as they are.
+
+    With vectors of an older model only these are made anew.
+    """
+    made = _with_index(tmp_path, embedder)
+    index = tmp_path / "index"
+    vectors = index / "g1" / "vectors"
+    facts = orjson.loads((vectors / "manifest.json").read_bytes())
+    first = {name: facts[name] for name in ("rows", "dim", "sequence")}
+    (vectors / "manifest.json").write_bytes(orjson.dumps(first))
+    (vectors / "texts.u64").unlink()
+    kind = {"format": made["format"], "model": model or made["model"], "folder": "g1"}
+    (index / "current.json").write_bytes(orjson.dumps(kind))
+    words = (index / "g1" / "text.json").read_bytes()
+
+    spy = Spy(embedder)
+    with open_library(tmp_path, embedder=spy) as library:
+        assert library.check().problems == []
+        assert library.index.facts == made
+        assert library.search("kilns", mode="vector").hits[0].paper.title == "Kilns"
+        assert len(spy.texts) == (2 if model else 0)
+        assert (index / "g1" / "text.json").read_bytes() == words
+        put(library, record("c", "Moons"))
+        assert library.check().problems == []
+        assert len(spy.texts) == (3 if model else 1)
 
 
 def test_check_tells_what_is_wrong(tmp_path: Path, embedder: StaticEmbedder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from broadsheet.errors import SearchIndexError
-from broadsheet.search.vectors import VectorMatrix, best, quantise
+from broadsheet.search.vectors import VectorMatrix, best, quantise, text_marks
 
 DIM = 32
 Vectors = NDArray[np.float32]
@@ -249,3 +250,63 @@ def test_a_manifest_of_noise_is_told_in_words(tmp_path: Path, noise: bytes):
     (folder / "manifest.json").write_bytes(noise)
     with pytest.raises(SearchIndexError, match="broadsheet rebuild"):
         VectorMatrix(folder, DIM)
+
+
+# ---------------------------------------------------------------------------- what it was made of
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.dictionaries(st.integers(1, 9), st.sampled_from("abc"), max_size=4), max_size=6))
+def test_it_is_known_which_text_a_row_is_of(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[dict[int, str]]
+):
+    """A paper holds the text that it was last appended with, and no other."""
+    folder = tmp_path_factory.mktemp("m") / "vectors"
+    matrix = VectorMatrix(folder)
+    held: dict[int, str] = {}
+    for sequence, step in enumerate(steps, start=1):
+        matrix.append(
+            list(step), unit(len(step), sequence), [], sequence, texts=text_marks(step.values())
+        )
+        held |= step
+    again = VectorMatrix(folder)
+    for text in "abc":
+        asked = list(range(1, 12))
+        found = again.holds(asked, text_marks([text] * len(asked)))
+        assert found.tolist() == [held.get(p) == text for p in asked]
+
+
+def test_a_matrix_of_unknown_length_takes_that_of_the_first(tmp_path: Path):
+    """The first vectors say how long all are; others are refused and change nothing."""
+    matrix = VectorMatrix(tmp_path / "vectors")
+    assert matrix.dim == 0
+    matrix.append([], np.empty((0, 0), np.float32), [], 1)
+    matrix.append([1], unit(1, 1), [], 2)
+    assert matrix.dim == VectorMatrix(tmp_path / "vectors").dim == DIM
+    with pytest.raises(SearchIndexError, match=f"vectors of 3 numbers, .* of {DIM}"):
+        matrix.append([2], np.ones((1, 3), np.float32), [], 3)
+    matrix.append([], np.empty((0, 0), np.float32), [1], 4)
+    assert (matrix.ids.tolist(), matrix.sequence) == ([], 4)
+
+
+def test_a_file_cut_short_under_the_matrix_is_noticed(tmp_path: Path):
+    """What is no longer there is not read, which would end the process."""
+    matrix = VectorMatrix(tmp_path / "vectors", DIM)
+    matrix.append(range(1, 2001), unit(2000, 5), [], 1)
+    assert matrix.scan(unit(1, 6)[0], 3)
+    file = tmp_path / "vectors" / "vectors.i8"
+    os.truncate(file, file.stat().st_size // 2)
+    with pytest.raises(SearchIndexError, match="damaged"):
+        matrix.scan(unit(1, 6)[0], 3)
+
+
+def test_whole_once_is_whole_until_rewound(tmp_path: Path):
+    """Being whole lasts over later appends and openings; rewinding ends it and drops strangers."""
+    matrix = VectorMatrix(tmp_path / "vectors", DIM)
+    matrix.append([1], unit(1, 1), [], 1)
+    assert not matrix.is_whole
+    matrix.append([2, 3], unit(2, 2), [], 2, is_whole=True)
+    matrix.append([4], unit(1, 3), [], 3)
+    assert VectorMatrix(tmp_path / "vectors", DIM).is_whole
+    matrix.rewind(np.array([2, 4, 9], np.int64))
+    assert (matrix.is_whole, matrix.sequence, matrix.ids.tolist()) == (False, 0, [2, 4])

@@ -87,7 +87,7 @@ def test_search_for_programs(mode, filled):
     """`search --json` gives the page with hits, reasons, highlights and counts."""
     found = answer("--home", filled, "search", "cheese", "caves", "--mode", mode, "-n", 3)
 
-    assert set(found) == {"query", "mode", "total", "took_ms", "hits", "facets", "next"}
+    assert set(found) == {"query", "mode", "total", "took_ms", "hits", "facets", "next", "notice"}
     assert (found["query"], found["mode"]) == ("cheese caves", mode)
     hit = found["hits"][0]
     assert set(hit) >= (PAPER - {"year"}) | {"score", "reasons", "highlights", "categories"}
@@ -238,7 +238,8 @@ def test_check_agrees_and_rebuild_keeps_it_so(filled):
 
     assert set(before) == {"ok", "papers", "records", "sequence", "held", "problems"}
     assert before["ok"] is True
-    assert rebuilt == {"papers": before["papers"]}
+    papers = before["papers"]
+    assert rebuilt == {"papers": papers, "embedded": papers, "notice": ""}
     assert shown.returncode == 0
     assert shown.stdout.decode().splitlines()[-1] == "record and index agree"
 

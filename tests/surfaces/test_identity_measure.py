@@ -14,14 +14,15 @@ from broadsheet.measure import identity
 from processes import called
 from shared_data import SHARED, needs_shared
 
+TIDES, EDITOR = "Lunar Nets for Harbour Tides", "Report of the Editor in Chief"
 HEADING = "label\tid_a\tid_b\ttitle_a"
 RECORDS = [
-    {"id": "a1", "source": "harbour", "title": "Lunar Nets for Harbour Tides", "authors": ["Ada Lowe"]},
-    {"id": "b1", "source": "kiln", "title": "Lunar nets for harbour tides.", "authors": ["A. Lowe"]},
+    {"id": "a1", "source": "harbour", "title": TIDES, "authors": ["Ada Lowe"]},
+    {"id": "b1", "source": "kiln", "title": TIDES.lower() + ".", "authors": ["A. Lowe"]},
     {"id": "a2", "source": "harbour", "title": "Glazes of Stoke Town", "authors": ["Bo Hay"]},
     {"id": "b2", "source": "kiln", "title": "Glazes of Stoke Town", "authors": ["Cy Ray"]},
-    {"id": "a3", "source": "harbour", "title": "Report of the Editor in Chief", "authors": ["Di Fox"]},
-    {"id": "b3", "source": "kiln", "title": "Report of the Editor in Chief", "authors": ["Di Fox"]},
+    {"id": "a3", "source": "harbour", "title": EDITOR, "authors": ["Di Fox"]},
+    {"id": "b3", "source": "kiln", "title": EDITOR, "authors": ["Di Fox"]},
 ]  # fmt: skip
 PAIRS = [
     ("same", "harbour:a1", "kiln:b1"),

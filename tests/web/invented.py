@@ -1,6 +1,7 @@
 """Invented papers, some of them hostile, on one invented saved page."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -91,6 +92,83 @@ RECORDS = (
         for i in range(30)
     ),
 )  # fmt: skip
+
+
+_SUBJECTS = (
+    "lighthouses", "bakeries", "glaciers", "violins", "beehives", "harbours", "meadows", "tunnels",
+    "kites", "orchards",
+)  # fmt: skip
+_DOINGS = ("A survey of", "Counting", "Predicting", "Mending", "Listening to", "Mapping")
+
+
+def _story(number: int, day: str, category: str, upvotes: int | None = None) -> Record:
+    """Return one invented paper, its title unlike that of any other number."""
+    subject = _SUBJECTS[number % len(_SUBJECTS)]
+    title = f"{_DOINGS[number % len(_DOINGS)]} {subject} by the light of the moon, part {number}"
+    return Record(
+        "arxiv",
+        f"{day[2:4]}{day[5:7]}.{number:05}",
+        title,
+        abstract=f"This is what we know of {subject}, number {number} of many. " * 8,
+        authors=(f"Una Writer{number}", "Olaf Reader", "Ida Third", "Max Fourth"),
+        external_ids=(ExternalId("arxiv", f"{day[2:4]}{day[5:7]}.{number:05}"),),
+        year=int(day[:4]),
+        announced=day,
+        categories=(category,),
+        extra={"upvotes": upvotes} if upvotes else {},
+    )
+
+
+FULL = "2026-03-17"
+"""The day that holds most of `PRESS`: a Tuesday, the day before `now`."""
+
+PRESS = (
+    *(_story(100 + i, FULL, "cs.LG", upvotes=90 - i if i < 3 else None) for i in range(40)),
+    *(_story(200 + i, FULL, "cs.CL") for i in range(25)),
+    *(_story(300 + i, FULL, "cs.CV") for i in range(5)),
+    *(_story(400 + i, "2026-03-16", "cs.LG") for i in range(6)),
+    replace(_story(450, "2026-03-16", "cs.LG"), again=((FULL, "listed"),)),
+    *(_story(500 + i, "2026-03-11", "cs.CL") for i in range(4)),
+    *(_story(600 + i, "2025-11-04", "cs.CL") for i in range(3)),
+)
+"""Papers of some days: none of them of the day that `now` gives."""
+
+
+_MOON = (
+    "We map the far side of the moon from orbit with a camera of our own making, and find craters "
+    "that no chart has. The map has a resolution of two metres; we give it away with all pictures. "
+    "We also tell how the camera was built, what broke on the way, and what we would do otherwise."
+)
+
+NEAR_MISSES = (
+    Record(
+        "arxiv", "2603.00001", "Weighing the tides with a very long spring",
+        abstract="Tides. " * 30, authors=("Ada Example", "Bo Sample"), year=2026,
+        external_ids=(ExternalId("arxiv", "2603.00001"),), announced="2026-03-17",
+        categories=("physics.ao-ph",),
+        again=(("2026-03-18", "listed"),),
+    ),
+    Record(
+        "acl", "2026.moon-1.1", "Weighing the Tides with a Very Long Spring",
+        authors=("Ada Example", "Bo Sample"), external_ids=(ExternalId("acl", "2026.moon-1.1"),),
+        year=2026, venue="Proceedings of the Moon",
+    ),
+    Record(
+        "file", SCRIPT, "Weighing the tides with a very long spring", authors=("Ada Example",),
+        year=2026,
+    ),
+    Record(
+        "arxiv", "2603.00002", "Mapping the far side of the moon", abstract=_MOON, year=2026,
+        authors=("Cleo Crater", "Dan Dust"), external_ids=(ExternalId("arxiv", "2603.00002"),),
+        announced="2026-03-17", categories=("astro-ph.EP",),
+    ),
+    Record(
+        "acl", "2026.moon-1.2", "A map of the far side of the moon", abstract=_MOON, year=2026,
+        authors=("Cleo Crater", "Dan Dust"), external_ids=(ExternalId("acl", "2026.moon-1.2"),),
+        venue="Proceedings of the Moon",
+    ),
+)  # fmt: skip
+"""A paper that three records make, and two papers that may be one."""
 
 
 def raising(error: Exception) -> Callable[..., NoReturn]:

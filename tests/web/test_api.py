@@ -3,19 +3,25 @@
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 from fastapi.testclient import TestClient
 
 from broadsheet import __version__, wire
+from broadsheet.editions.calendar import read_day, read_month, read_week
 from broadsheet.errors import SearchIndexError, StoreError
 from broadsheet.web import forms
 from broadsheet.web.api import api
+from broadsheet.web.deciding import deciding
+from broadsheet.web.editions import editions
+from broadsheet.web.exports import exports
 from broadsheet.web.pages import pages
-from web.invented import raising
+from web.invented import now, raising
 
 PROBLEM = "application/problem+json"
 DOCS = Path(__file__).parents[2] / "docs" / "web.md"
-ROUTES = sorted({r.path for r in (*api.routes, *pages.routes)} | {"/api/openapi.json"})
+ROUTERS = (api, pages, editions, exports, deciding)
+ROUTES = {route.path for router in ROUTERS for route in router.routes} | {"/api/openapi.json"}
 
 
 def fetch(client, url):
@@ -105,13 +111,57 @@ def test_latest(client, library):
     assert found == {"total": 37, "papers": [wire.paper(p) for p in library.latest(5, 2)]}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    ["date=2026-03-17", "week=2026-W12", "month=2026-03", "date=yesterday&q=cat:cs.CL+-survey", ""],
+)
+def test_edition_is_that_of_wire(reader, press, asked):
+    """The edition of any period has the form that it promises, and the papers of the library."""
+    found = fetch(reader, f"/api/edition?{asked}")
+    period = found["period"]
+    kind = {"day": read_day, "week": read_week, "month": read_month}[found["kind"]]
+    query = "cat:cs.CL -survey" if "q=" in asked else ""
+    expected = press.editions.edition(kind(period, now().date()), query)
+
+    forms.EditionForm.model_validate(found)
+    assert found == wire.edition(expected)
+    assert found["total"] > 0
+    assert found["query"] == query
+
+
+def test_papers_of_a_section(reader, press):
+    """All papers of a section come in slices, in the order of the edition."""
+    url = "/api/edition/papers?date=2026-03-17&section=cs.CL"
+    period = read_day("2026-03-17", now().date())
+    slices = [fetch(reader, f"{url}&offset={n}&limit=9") for n in (0, 9, 18, 27)]
+
+    for found in slices:
+        forms.ListingForm.model_validate(found)
+    everything = wire.listing(press.editions.listing(period, "cs.CL"))
+    assert [p for found in slices for p in found["papers"]] == everything["papers"]
+    assert slices[0]["total"] == everything["total"] > 18
+
+
+def test_calendar(reader, press):
+    """A calendar has every day of its time; without one it is of the month that it is."""
+    found = fetch(reader, "/api/calendar?first=2026-03-14&last=2026-03-17")
+    month = fetch(reader, "/api/calendar")
+
+    forms.CalendarForm.model_validate(found)
+    assert [d["papers"] for d in found["days"]] == [0, 0, 7, 70]
+    assert found["days"][0]["silence"] == "Saturday: arXiv lists nothing on weekends"
+    assert len(month["days"]) == 31
+    assert fetch(reader, "/api/calendar?last=2026-03-31") == month
+
+
 def test_status(client, library):
-    """The status tells version, papers, sequence and what the index is."""
+    """The status tells version, papers, index and runs, as the command line does."""
     found = fetch(client, "/api/status")
+    expected = wire.status(library.status())
 
     forms.StatusForm.model_validate(found)
     assert (found["version"], found["papers"]) == (__version__, 37)
-    assert found["index"] == library.index.facts
+    assert {**found, "sizes": {}} == {**orjson.loads(orjson.dumps(expected)), "sizes": {}}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +181,15 @@ def test_status(client, library):
         ("/api/search?limit=many", 400),
         ("/api/search?mode=psychic", 400),
         ("/api/latest?offset=-1", 400),
+        ("/api/edition?date=2026-02-30", 400),
+        ("/api/edition?week=2026-12", 400),
+        ("/api/edition?date=2026-03-17&month=2026-03", 400),
+        ("/api/edition?q=(", 400),
+        ("/api/edition?q=like:p1", 400),
+        ("/api/edition/papers?date=2026-03-17", 400),
+        ("/api/calendar?first=2026-03-17&last=2026-03-16", 400),
+        ("/api/calendar?first=1900-01-01&last=2026-03-16", 400),
+        ("/api/calendar?first=9999", 400),
         ("/api/latest?offset=" + "9" * 30, 400),
     ],
 )
@@ -181,18 +240,19 @@ def test_openapi_describes_every_route(client):
     found = fetch(client, "/api/openapi.json")
 
     assert set(found["paths"]) == {re.sub(":path", "", r.path) for r in api.routes}
-    for path in found["paths"].values():
-        responses = path["get"]["responses"]
-        assert set(responses) == {"200", "4XX", "5XX"}
+    for method in (m for path in found["paths"].values() for m in path.values()):
+        responses = method["responses"]
+        done = responses.get("201") or responses["200"]
+        assert set(responses) - {"200", "201"} == {"4XX", "5XX"}
         assert set(responses["4XX"]["content"]) == {PROBLEM}
-        assert "$ref" in responses["200"]["content"]["application/json"]["schema"]
+        assert "$ref" in done["content"]["application/json"]["schema"]
 
 
 def test_every_route_is_documented():
     """The page on the web surface names every route of the application, and no other."""
     documented = re.findall(r"^\| `(/[^`?]*)", DOCS.read_text("utf-8"), re.MULTILINE)
 
-    assert sorted(documented) == sorted(r.replace(":path", "") for r in ROUTES)
+    assert sorted(documented) == sorted(re.sub(r":\w+}", "}", r) for r in ROUTES)
 
 
 def test_every_field_of_the_forms_is_documented():
@@ -200,6 +260,6 @@ def test_every_field_of_the_forms_is_documented():
     text = DOCS.read_text("utf-8")
     kinds = [k for k in vars(forms).values() if isinstance(k, type) and hasattr(k, "model_fields")]
 
-    assert {
-        f"`{name}`" for k in kinds for name in k.model_fields if f"`{name}`" not in text
-    } == set()
+    names = {f.alias or name for k in kinds for name, f in k.model_fields.items()}
+
+    assert {name for name in names if f"`{name}`" not in text} == set()

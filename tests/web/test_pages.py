@@ -1,7 +1,6 @@
 """The pages: what they show, where they lead, and what they never let through."""
 
 import re
-from html.parser import HTMLParser
 from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,101 +13,16 @@ from broadsheet.errors import QueryError, SearchIndexError, StoreError
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.highlight import Marked
 from broadsheet.search.query import FIELDS, parse
-from broadsheet.web import narrowing, views
+from broadsheet.web import calendars, health, narrowing, views
 from broadsheet.web.app import HEADERS, create_app
 from web.invented import ENDLESS, IMAGE, LONG, SCRIPT, raising
-
-VOID = {"meta", "link", "input", "br", "img", "hr"}
-TAGS = (
-    "html head title meta link body a header form label input button main footer nav h1 h2 h3 p "
-    "span bdi ul li article section aside details summary mark strong div dl dt dd code pre table "
-    "thead tbody tr th td"
-)
-
-
-class Reading(HTMLParser):
-    """One page as a browser reads it; raises AssertionError if tags do not close in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags, self.open, self.links, self.words, self.attributes = [], [], [], [], set()
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        """Note a tag, its attributes and, of a link, all of them."""
-        self.tags.append(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "a":
-            self.links.append(dict(attrs))
-
-    def handle_endtag(self, tag):
-        """Insist that the innermost open tag is the one that closes."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        """Note the words."""
-        self.words.append(data)
-
-    @property
-    def text(self):
-        """The words of the page with single spaces."""
-        return " ".join(" ".join(self.words).split())
-
-
-def read(client, url, status=200):
-    """Return the page at `url`, which has this status and a bounded size."""
-    answer = client.get(url)
-    assert answer.status_code == status
-    assert len(answer.content) < 100_000
-    return Reading(answer.text)
+from web.reading import TAGS, Reading, read
 
 
 @pytest.fixture
 def ids(library):
     """Return the ids of all papers by title."""
     return {p.title: format_paper_id(p.id) for p in library.latest(100)}
-
-
-# ---------------------------------------------------------------------------- the front page
-
-
-def test_front_page_is_a_newspaper(client):
-    """The masthead has the clock's day and the count; papers stand under their days."""
-    page = read(client, "/")
-
-    assert "Wednesday, 18 March 2026" in page.text
-    assert "37 papers" in page.text
-    assert page.text.index("Tuesday, 17 March 2026") < page.text.index("Monday, 16 March 2026")
-    assert page.tags.count("h1") == 1
-
-
-def test_front_page_turns(client):
-    """Every paper stands on exactly one page, and the last page leads no further."""
-    seen, url = [], "/"
-    while url:
-        page = read(client, url)
-        seen += [a["href"] for a in page.links if a["href"].startswith("/paper/")]
-        url = next((a["href"] for a in page.links if a.get("rel") == "next"), None)
-
-    assert len(seen) == len(set(seen)) == 37
-
-
-@pytest.mark.parametrize(("page", "status"), [("99", 404), ("0", 400), ("x", 400), ("9" * 30, 400)])
-def test_no_such_front_page(client, page, status):
-    """A page that there is not is an error with words, not an empty page."""
-    read(client, f"/?page={page}", status)
-
-
-def test_empty_collection_says_how_to_begin(empty_client):
-    """Without papers the front page shows the command that files some."""
-    page = read(empty_client, "/")
-
-    assert "0 papers" in page.text
-    assert "broadsheet import" in page.text
 
 
 # ---------------------------------------------------------------------------- search
@@ -184,7 +98,7 @@ def test_pasted_id_goes_to_its_paper(client, kitchen, text):
 
 def test_unknown_id_is_said_to_be_unknown(client):
     """An id of no paper here is named as such, whatever else is found."""
-    assert "has the id arxiv:2699.99999" in read(client, "/search?q=2699.99999").text
+    assert "has the id arxiv:2612.99999" in read(client, "/search?q=2612.99999").text
 
 
 def test_empty_search_is_the_front_page(client):
@@ -328,7 +242,7 @@ def test_paper_page_stands_without_the_index(client, library, kitchen, monkeypat
 
 def test_no_text_of_a_paper_becomes_a_tag_or_a_link(client, library):
     """Scripts, handlers and javascript: links in any field reach the reader as plain words."""
-    urls = ["/", "/?page=2", "/search?q=graph", "/search?q=alert"]
+    urls = ["/", "/2026/03", "/2026/03/16", "/search?q=graph", "/search?q=alert"]
     urls += [f"/paper/{format_paper_id(p.id)}" for p in library.latest(100)]
     for url in urls:
         page = read(client, url)
@@ -442,9 +356,8 @@ def test_nothing_can_be_changed(client, method):
 
 def test_busy_store_says_when_to_come_back(client, library, monkeypatch):
     """What passes is 503 with Retry-After and the sentence of the error."""
-    monkeypatch.setattr(
-        library, "latest", raising(StoreError("another Broadsheet is writing", temporary=True))
-    )
+    error = StoreError("another Broadsheet is writing", temporary=True)
+    monkeypatch.setattr(library.editions, "edition", raising(error))
     answer = client.get("/")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -453,7 +366,7 @@ def test_busy_store_says_when_to_come_back(client, library, monkeypatch):
 
 def test_bug_shows_a_number_and_nothing_else(app, library, monkeypatch, caplog):
     """An unforeseen error is 500 with the number under which the log has it."""
-    monkeypatch.setattr(library, "latest", raising(RuntimeError("secret of the house")))
+    monkeypatch.setattr(library.editions, "edition", raising(RuntimeError("secret of the house")))
     answer = TestClient(app, raise_server_exceptions=False).get("/")
 
     assert answer.status_code == 500
@@ -468,6 +381,68 @@ def test_page_of_the_query_language_is_complete(client):
 
     for field in FIELDS:
         assert f"{field.name}: {field.help} {field.example}" in page.text
+
+
+def test_status_page_tells_how_it_stands(client):
+    """The status names the papers, the sources, the runs, the index and what is on disk."""
+    page = read(client, "/status")
+
+    for words in (
+        "Papers 37 made of 37 records",
+        "arxiv 31",
+        "invented 2026-03-18 12:00 done new 37",
+        "holds everything",
+        "Last backup none",
+        "left on the disk",
+    ):
+        assert words in page.text
+    assert "/2026/03/17" in [a["href"] for a in page.links]
+
+
+def test_status_page_warns_in_words(client, library, monkeypatch):
+    """What a person should mend stands at the head of the page, hostile words and all."""
+    status = library.status()
+    index = status.index._replace(lag=12, last=50)
+    run = status.runs[0]._replace(outcome="failed", reason=SCRIPT, source=SCRIPT)
+    found = status._replace(warnings=[f"The disk is full. {SCRIPT}"], index=index, runs=[run] * 90)
+    monkeypatch.setattr(library, "status", lambda: found)
+    page = read(client, "/status")
+
+    assert "The disk is full." in page.text
+    assert "12 changes behind the record" in page.text
+    assert set(page.tags) <= set(TAGS.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        (
+            "no backup: `broadsheet backup FILE` makes one",
+            [(False, "no backup: "), (True, "broadsheet backup FILE"), (False, " makes one")],
+        ),
+        ("`rejects`", [(True, "rejects")]),
+        ("one ` alone", [(False, "one ` alone")]),
+        ("", []),
+    ],
+)
+def test_commands_in_warnings_stand_out(text, pieces):
+    """What stands between backquotes is a command; a backquote alone is itself."""
+    assert health.commands(text) == pieces
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1500, "1.5 kB"),
+        (2**30, "1.1 GB"),
+        (10**12, "1,000.0 GB"),
+    ],
+)
+def test_sizes_in_words(size, words):
+    """Sizes are said in the unit that fits."""
+    assert health.in_bytes(size) == words
 
 
 def test_health(client):
@@ -584,7 +559,8 @@ def test_colours_have_contrast():
         pairs = [
             (text, ground) for text in ("ink", "soft", "link") for ground in ("paper", "field")
         ]
-        for text, ground in [*pairs, ("mark-ink", "mark")]:
+        marks = [("ink", f"m{level}") for level in range(1, calendars.LEVELS + 1)]
+        for text, ground in [*pairs, *marks, ("mark-ink", "mark")]:
             assert _contrast(colours[text], colours[ground]) >= 4.5
 
 
@@ -601,5 +577,7 @@ def _luminance(colour):
 
 def test_endless_title_is_cut_in_lists(client):
     """A title without end takes no more room in a list than a long one."""
-    assert ENDLESS[:250] in client.get("/").text
-    assert ENDLESS[:500] not in client.get("/").text
+    text = client.get("/2026/03/16").text
+
+    assert f"<bdi>{ENDLESS[:250]}" in text
+    assert ENDLESS[:1600] not in text

@@ -12,6 +12,7 @@ from broadsheet.cli import (  # noqa: F401 (they add commands)
     editions,
     filing,
     finding,
+    keeping,
     measuring,
     serving,
 )

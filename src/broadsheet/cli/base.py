@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 import typer
 
@@ -15,6 +15,7 @@ from broadsheet import __version__
 
 if TYPE_CHECKING:
     from broadsheet.library import Library
+    from broadsheet.present import Bar
     from broadsheet.search.engine import Mode
 
 # Everything below the surface is imported inside the commands, so that `--help` is instant.
@@ -71,20 +72,73 @@ def settings_of(**flags: object) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(home: Path | None) -> Iterator[Library]:
-    """Open the library in `home`, its index brought up to date, for one command."""
-    from broadsheet.factory import open_library
+def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
+    """Open the library in `home` for one command.
 
-    with open_library(settings_of(home=home)["home"], progress=_show_catching_up) as library:
+    Its index is brought up to date first or, without `wait`, meanwhile.
+    """
+    from broadsheet.factory import make_embedder, open_library
+
+    settings = settings_of(home=home)
+    with (
+        CatchingUp() as progress,
+        open_library(
+            settings["home"],
+            embedder=make_embedder(settings, os.environ),
+            progress=progress,
+            wait=wait,
+            unasked=settings["embedder_unasked"],
+            upgrading=progress.upgrading,
+        ) as library,
+    ):
+        _tell_upgrade(library)
         yield library
 
 
-def _show_catching_up(done: int, total: int) -> None:
-    """Say how far the index has come that has to catch up before a command can go on."""
-    if sys.stderr.isatty():
-        end = "\n" if done >= total else ""
-        sys.stderr.write(f"\rbringing the index up to date: {done:,} of {total:,} papers{end}")
-        sys.stderr.flush()
+def _tell_upgrade(library: Library) -> None:
+    if done := library.database.upgraded:
+        typer.echo(
+            f"the collection in {library.database.path.parent} was upgraded from schema "
+            f"{done.before} to {done.after}; as it was, it is kept in {done.backup}",
+            err=True,
+        )
+
+
+class CatchingUp:
+    """Shows how far index or upgrade have come, with a bar that is there only while it takes."""
+
+    def __init__(self) -> None:
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` papers or changes are done."""
+        self._show("papers", "bringing the index up to date", done, total, done)
+
+    def upgrading(self, what: str, done: int, size: int) -> None:
+        """Show how far the backup before an upgrade has come, in bytes."""
+        self._show("MB", f"{what} for an upgrade", done, size, done // 1_000_000)
+
+    def _show(self, unit: str, what: str, done: int, total: int, count: int) -> None:
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            from broadsheet.present import Bar
+
+            self._bar = Bar(unit).__enter__()
+        self._bar.show(what, done, total, count)
+        if done >= total:
+            self._end()
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
 
 
 def mode_of(name: str | None, home: Path | None) -> Mode:

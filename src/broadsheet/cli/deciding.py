@@ -24,7 +24,7 @@ def duplicates(limit: Limit = 50, home: Home = None, as_json: AsJson = False) ->
     with opened(home) as library, Bar("papers") as bar:
         found = library.duplicates(limit, progress=lambda n, of: bar.show("comparing", n, of, n))
     if as_json:
-        print_json([wire.near_miss(pair) for pair in found])
+        print_json({"pairs": [wire.near_miss(pair) for pair in found]})
     else:
         present.near_misses(found)
 
@@ -88,7 +88,7 @@ def decisions(limit: Limit = 50, home: Home = None, as_json: AsJson = False) -> 
     with opened(home) as library:
         found = library.decisions(limit)
     if as_json:
-        print_json([wire.decision(d) for d in found])
+        print_json({"decisions": [wire.decision(d) for d in found]})
     else:
         present.decisions(found)
 

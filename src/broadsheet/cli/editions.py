@@ -56,7 +56,7 @@ def calendar(month: Month = None, home: Home = None, as_json: AsJson = False) ->
         shown = periods.read_month(month, today) if month else periods.month_of(today)
         days = library.editions.calendar(shown.first, shown.last)
     if as_json:
-        print_json(wire.calendar(days))
+        print_json({"days": wire.calendar(days)})
     else:
         present.calendar(days)
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broadsheet.cli.base import AsJson, Home, Limit, app, opened, print_json
+from broadsheet.cli.base import AsJson, Home, Limit, app, fail, opened, print_json
 from broadsheet.errors import SourceError, UnknownFormat, status_of
 
 if TYPE_CHECKING:
     from broadsheet.library import Library, Progress
+    from broadsheet.search.feeding import Cost
 
 
 @app.command("import")
@@ -42,7 +43,7 @@ def import_(
                 counts += import_one(library, path, year, bar)
             except SourceError as error:
                 left_out.append((path, error))
-        papers = library.count()
+        papers, notice = library.count(), library.index_state().notice
     names = ("new", "updated", "merged", "unchanged", "rejected")
     facts = {"read": counts.total()} | {name: counts[name] for name in names}
     facts |= {"papers": papers}
@@ -53,6 +54,8 @@ def import_(
         typer.echo("  ".join(f"{name} {n:,}" for name, n in facts.items()) + f"  in {seconds} s")
         if counts["rejected"]:
             typer.echo("`broadsheet rejects` lists what was set aside, with the reasons.")
+    if notice:
+        typer.echo(notice, err=True)
     _tell_left_out(left_out, paths, counts.total())
 
 
@@ -88,26 +91,74 @@ def rejects(limit: Limit = 100, home: Home = None, as_json: AsJson = False) -> N
 
 
 @app.command()
-def rebuild(home: Home = None, as_json: AsJson = False) -> None:
-    """Build the index anew from the record."""
+def rebuild(
+    only_vectors: Annotated[
+        bool, typer.Option("--vectors", help="Only embed what waits, and leave the words alone.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Pay for a paid model without being asked.")
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build the index anew from the record, and embed what waits with the chosen model."""
     from broadsheet.present import Bar
 
-    done = 0
-    with opened(home) as library, Bar("papers") as bar:
-        for done, total in library.rebuild():
-            bar.show("index", done, total, done)
+    papers = embedded = 0
+    with opened(home) as library:
+        if library.index.embedder.pace == "paid":
+            _consent(library.embedding_cost(), yes)
+        with Bar("papers") as bar:
+            if not only_vectors:
+                for papers, total in library.rebuild(only_this_model=True):
+                    bar.show("index", papers, total, papers)
+            for embedded, total in library.embed():
+                bar.show("vectors", embedded, total, embedded)
+        state = library.index_state()
     if as_json:
-        print_json({"papers": done})
+        print_json({"papers": papers, "embedded": state.embedded, "notice": state.notice})
+    elif only_vectors:
+        typer.echo(f"embedded: {state.embedded:,} of {state.papers:,} papers with {state.model}")
     else:
-        typer.echo(f"index rebuilt: {done:,} papers")
+        typer.echo(f"index rebuilt: {papers:,} papers, {state.embedded:,} with a vector")
+
+
+def _consent(cost: Cost, yes: bool) -> None:
+    """Say what a paid model will be asked for, and go on only if somebody agrees."""
+    if not cost.papers:
+        return
+    price = "a price that is not set (embedder_price)"
+    if cost.dollars is not None:
+        price = f"about ${cost.dollars:,.2f}"
+    typer.echo(
+        f"{cost.papers:,} papers, about {cost.tokens:,} tokens, for {price}, with {cost.model}",
+        err=True,
+    )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail("nothing was changed: --yes agrees to that", 2)
+    if not typer.confirm("Embed them?", err=True):
+        fail("nothing was changed", 1)
 
 
 @app.command()
-def check(home: Home = None, as_json: AsJson = False) -> None:
+def check(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make again what is derived, then compare.")
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """Compare the index with the record; exit code 0 only if they agree."""
     from broadsheet import present, wire
+    from broadsheet.present import Bar
 
     with opened(home) as library:
+        if repair:
+            with Bar("papers") as bar:
+                for what, done, total in library.repair():
+                    bar.show(what, done, total, done)
         found = library.check()
     if as_json:
         print_json(wire.report(found))
@@ -115,3 +166,16 @@ def check(home: Home = None, as_json: AsJson = False) -> None:
         present.report(found)
     if found.problems:
         raise typer.Exit(1)
+
+
+@app.command()
+def status(home: Home = None, as_json: AsJson = False) -> None:
+    """Show what the collection holds, its last imports, the index, and what needs attention."""
+    from broadsheet import present, wire
+
+    with opened(home) as library:
+        found = library.status()
+    if as_json:
+        print_json(wire.status(found))
+    else:
+        present.status(found)

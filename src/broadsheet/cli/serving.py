@@ -48,7 +48,7 @@ def serve(
 ) -> None:
     """Serve the web pages and the JSON API until stopped."""
     settings = settings_of(home=home, host=host, port=port)
-    with opened(home) as library:
+    with opened(home, wait=False) as library:
         _serve(library, settings)
 
 
@@ -75,6 +75,7 @@ def demo(
         typer.echo(f"\n$ broadsheet search {question}\n")
         present.page(library.search(question, limit=3))
         if not once:
+            library.follow()
             _serve(library, settings)
 
 
@@ -107,6 +108,7 @@ def _serve(library: Library, settings: dict[str, Any]) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"\nBroadsheet is served at http://{shown}:{port}/  (Ctrl+C stops it)")
-    pages = create_app(library, page_size=settings["page_size"], mode=settings["mode"])
+    names = [settings["host"], *filter(None, settings["names"].split(","))]
+    pages = create_app(library, page_size=settings["page_size"], mode=settings["mode"], names=names)
     server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False))
     server.run(sockets=[listener])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from shutil import disk_usage
+from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from broadsheet.errors import SchemaVersionError, StoreError
 
@@ -17,6 +19,8 @@ HEAD = "0002"
 """The newest migration that this Broadsheet knows; a test holds it against the folder."""
 
 _BUSY_SECONDS = 30
+_LITTLE = 1 << 18
+"""Bytes free below which a disk that fails is full: SQLite tells some of that as other errors."""
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -45,35 +49,65 @@ def _open_engine(path: Path) -> Engine:
     return engine
 
 
+def in_words(path: Path, error: sqlite3.Error) -> StoreError | None:
+    """Return what a person can act on of an error of SQLite's; None if it tells of a bug."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreError(f"{path} is in use by another process", temporary=True)
+        case sqlite3.SQLITE_FULL:
+            return StoreError(f"the disk that holds {path} is full")
+        case sqlite3.SQLITE_IOERR:
+            is_full = disk_usage(path.parent).free < _LITTLE
+            how = "is full" if is_full else f"fails ({error.sqlite_errorname})"
+            return StoreError(f"the disk that holds {path} {how}")
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return StoreError(f"{path} cannot be opened for writing: {error}")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return StoreError(f"{path} is damaged or is not a Broadsheet record")
+    return None
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Turn the database's errors that a person can act on into StoreError."""
     try:
         yield
-    except OperationalError as error:
-        words = str(error.orig).lower()
-        if "locked" in words or "busy" in words:
-            raise StoreError(f"{path} is in use by another process", temporary=True) from error
-        if "full" in words:
-            raise StoreError(f"the disk that holds {path} is full") from error
-        if "readonly" in words or "unable to open" in words:
-            raise StoreError(f"{path} cannot be opened for writing: {error.orig}") from error
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.Error) and (found := in_words(path, error.orig)):
+            raise found from error
         raise
-    except DatabaseError as error:
-        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
-            raise StoreError(f"{path} is damaged or is not a Broadsheet record") from error
-        raise
+
+
+class Upgrade(NamedTuple):
+    """An upgrade that opening a home made: from which schema to which, and its backup."""
+
+    before: str
+    after: str
+    backup: Path
 
 
 class Database:
     """One SQLite file with the record; safe to share between threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
         """Open the record at `path`, making or upgrading it where needed.
 
-        Raises StoreError if the file cannot be used and SchemaVersionError if it is newer.
+        Before an upgrade a backup is written beside it, in the folder `backups`; `progress` is
+        told what is done and the bytes of it, and `upgraded` says afterwards that it happened.
+
+        Raises StoreError if the file cannot be used, or not be backed up before an upgrade, and
+        SchemaVersionError if it is newer.
         """
         self.path = path
+        self.upgraded: Upgrade | None = None
+        self._clock = clock
+        self._progress = progress
         self._engine = _open_engine(path)
         try:
             with translated(path):
@@ -83,35 +117,52 @@ class Database:
             raise
 
     def _bring_up_to_date(self) -> None:
-        version = self._version()
-        if version == HEAD:
-            return
-        if version is not None and version > HEAD:
+        with self._engine.connect() as connection:
+            if self._needs(connection) is None:
+                return
+        with self._kept_before() as keep, self.write() as connection:
+            # Another process may have been first; from here on none can write.
+            version = self._needs(connection)
+            if version:
+                self.upgraded = Upgrade(version, HEAD, keep())
+            if version is not None:
+                _migrate(connection)
+
+    def _needs(self, connection: Connection) -> str | None:
+        """Return the schema to upgrade from, "" if there is none yet, None if all is well."""
+        version = _version(connection)
+        if version > HEAD:
             raise SchemaVersionError(
                 f"{self.path} was made by a newer Broadsheet (schema {version}; this one knows "
                 f"{HEAD}): upgrade Broadsheet, or choose another home with --home"
             )
-        self._migrate()
+        return None if version == HEAD else version
 
-    def _version(self) -> str | None:
-        with self._engine.connect() as connection:
-            found = connection.execute(
-                text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
-            ).first()
-            if found is None:
-                return None
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    @contextmanager
+    def _kept_before(self) -> Iterator[Callable[[], Path]]:
+        """Give a function that writes a backup of the record as it is, for when it is upgraded.
 
-    def _migrate(self) -> None:
-        # Alembic is slow to import and is needed once in the life of a home.
-        from alembic import command  # noqa: PLC0415
-        from alembic.config import Config  # noqa: PLC0415
+        If the upgrade fails, nothing has changed and the backup goes; else older ones may go.
+        """
+        # Needed once for every schema in the life of a home.
+        from broadsheet.collection import backup  # noqa: PLC0415
 
-        config = Config()
-        config.set_main_option("script_location", "broadsheet.collection:migrations")
-        with self.write() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        files: list[Path] = []
+
+        def keep() -> Path:
+            progress = self._progress or backup.silent
+            now = self._clock()
+            files.append(backup.before_upgrade(self.path, HEAD, now=now, progress=progress))
+            return files[0]
+
+        try:
+            yield keep
+        except BaseException:
+            for file in files:
+                file.unlink(missing_ok=True)
+            raise
+        for file in files:
+            backup.let_go(file.parent)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -120,11 +171,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection whose changes are all kept at the end, or none on an error."""
+    def write(self, *, patience_s: float = _BUSY_SECONDS) -> Iterator[Connection]:
+        """Give a connection whose changes are all kept at the end, or none on an error.
+
+        Raises StoreError if another process writes for longer than `patience_s`.
+        """
         with translated(self.path), self._engine.connect() as plain:
             connection = plain.execution_options(writing=True)
-            with connection.begin():
+            with _waiting(connection, patience_s), connection.begin():
                 yield connection
 
     def size(self) -> int:
@@ -150,3 +204,35 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def _waiting(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let a connection wait so long for another writer, and as long as ever afterwards."""
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        cursor.close()
+
+
+def _version(connection: Connection) -> str:
+    """Return the schema of a record, "" if it has no tables yet."""
+    known = text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
+    if connection.execute(known).first() is None:
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+
+
+def _migrate(connection: Connection) -> None:
+    """Bring the record to `HEAD` within the transaction of `connection`."""
+    # Alembic is slow to import and is needed once in the life of a home.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "broadsheet.collection:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

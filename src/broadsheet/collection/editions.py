@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, union_all
@@ -117,13 +117,25 @@ def counts(connection: Connection, first: str, last: str) -> tuple[Counter[str],
     return topics, bases
 
 
-def of_topics(
-    connection: Connection, first: str, last: str, topics: Iterable[str], *, offset: int, limit: int
+def further(
+    connection: Connection,
+    first: str,
+    last: str,
+    topic: str | None,
+    topics: Sequence[str],
+    placed: Sequence[int],
+    *,
+    offset: int,
+    limit: int,
 ) -> list[Slim]:
-    """Return a slice of the papers of some days that have one of `topics`, strongest first."""
+    """Return a slice of the papers of some days but those `placed`, strongest first.
+
+    They have `topic`, or with None none of `topics`.
+    """
+    is_of = _PAPERS.topic.not_in(topics) if topic is None else _PAPERS.topic == topic
     statement = (
         select(*_SLIM)
-        .where(_between(first, last), _PAPERS.topic.in_(list(topics)))
+        .where(_between(first, last), is_of, _PAPERS.id.not_in(placed))
         .order_by(*_STRONGEST)
         .offset(offset)
         .limit(limit)

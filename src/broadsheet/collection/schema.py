@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -171,6 +172,17 @@ apart = Table(
     Column("other", _ROW_ID, ForeignKey("records.id"), primary_key=True),
     Column("decision_id", _ROW_ID, ForeignKey("decisions.id"), primary_key=True, index=True),
     Index("ix_apart_other", "other"),
+)
+
+near_misses = Table(
+    "near_misses",
+    metadata,
+    Column("one", _ROW_ID, primary_key=True),
+    Column("other", _ROW_ID, primary_key=True, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
 )
 
 changes = Table(

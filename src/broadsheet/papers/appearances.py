@@ -70,23 +70,26 @@ def carried_over(old: Record, new: Record, today: str) -> Record:
     """Return `new`, which takes the place of `old`, with the days on which `old` appeared.
 
     A listing that shows an item again does not make it a paper of that later day: the first
-    announcement stays, and the later one is noted, as are the day of each version before the
-    newest and the day on which categories were added.
+    announcement stays, and the later one is noted, as are the days of other versions than its own
+    and the day on which categories were added. Repeating it changes nothing.
     """
     again = {*old.again, *new.again}
     listed = sorted({d for d in (old.announced, new.announced) if d and _is_day(d)})
     again |= {(day, "listed") for day in listed[1:]}
-    if old.updated and new.updated and old.updated < new.updated and _is_day(old.updated):
+    if old.updated and old.updated != new.updated and _is_day(old.updated):
         again.add((old.updated, "version"))
     if old.categories and set(new.categories) - set(old.categories):
-        again.add((_day_of_change(old, new, today), "cross"))
+        again |= _cross_listed(old, new, today)
     announced = listed[0] if listed else new.announced
     return replace(new, announced=announced, again=tuple(sorted(again)))
 
 
-def _day_of_change(old: Record, new: Record, today: str) -> str:
-    """Return the day on which `new` says that it changed, today if it does not say."""
+def _cross_listed(old: Record, new: Record, today: str) -> set[tuple[str, str]]:
+    """Return the day on which categories were added: the one that `new` says that it changed.
+
+    If it does not say, it is today, once: two files that differ may be filed in turns.
+    """
     for before, after in ((old.announced, new.announced), (old.updated, new.updated)):
         if after and _is_day(after) and after > (before or ""):
-            return after
-    return today
+            return {(after, "cross")}
+    return set() if any(kind == "cross" for _, kind in old.again) else {(today, "cross")}

@@ -1,11 +1,13 @@
-"""The index of one machine: tantivy and the vector matrix in one folder of the home."""
+"""The index of one machine: tantivy and the vector matrix, each in a folder of the home."""
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -16,7 +18,7 @@ from broadsheet.errors import SearchIndexError
 from broadsheet.papers.types import Paper
 from broadsheet.search import manifest
 from broadsheet.search.embedding import Embedder
-from broadsheet.search.index import Facets, Scored
+from broadsheet.search.index import Facets, Meaning, Scored
 from broadsheet.search.query import Query
 from broadsheet.search.text_index import (
     FACETS,
@@ -26,20 +28,83 @@ from broadsheet.search.text_index import (
     everything,
     only,
 )
-from broadsheet.search.vectors import VectorMatrix
+from broadsheet.search.vectors import VectorMatrix, text_marks
 
+_AMONG = 10_000
+"""Up to so many papers are given to the text engine as a condition; beyond, all matches are cut."""
 _NEAREST = 1000
 """So many of the nearest papers are tried against the conditions before all matches are listed."""
 
 
-class Parts:
-    """Text index and vector matrix in one folder, each with the sequence that it holds."""
+class Embedded(NamedTuple):
+    """Papers whose text was embedded: ids, the hash of each text, and the vectors."""
 
-    def __init__(self, path: Path, embedder: Embedder) -> None:
-        """Open both in `path`, empty if there are none; raises SearchIndexError if damaged."""
-        self.path = path
-        self.text = TextIndex(path / "text")
-        self.vectors = VectorMatrix(path / "vectors", embedder.dim)
+    ids: list[int]
+    texts: NDArray[np.uint64]
+    vectors: NDArray[np.float32]
+
+
+def embedded(papers: Sequence[Paper], vectors: VectorMatrix | None, embedder: Embedder) -> Embedded:
+    """Return the vectors of those of `papers` that `vectors` lacks; raises EmbeddingError.
+
+    Papers often change without their text, and no text is paid for twice.
+    """
+    marks = text_marks(p.text for p in papers)
+    ids = [p.id for p in papers]
+    known = vectors.holds(ids, marks) if vectors else np.zeros(len(ids), bool)
+    lacking = np.flatnonzero(~known).tolist()
+    made = embedder.embed([papers[i].text for i in lacking])
+    return Embedded([int(ids[i]) for i in lacking], marks[lacking], made)
+
+
+class Turn:
+    """The right to do something alone: `path` keeps other processes out, a lock other threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = FileLock(path, thread_local=False)
+        self._thread = threading.Lock()
+
+    def take(self, timeout: float = 0) -> bool:
+        """Take the turn; False if another has it, `timeout` seconds long."""
+        if not self._thread.acquire(timeout=timeout):
+            return False
+        try:
+            self._file.acquire(timeout=timeout)
+        except Timeout:
+            self._thread.release()
+            return False
+        except BaseException:
+            self._thread.release()
+            raise
+        return True
+
+    def give_back(self) -> None:
+        """Let others take it."""
+        self._file.release()
+        self._thread.release()
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it was taken by this object."""
+        return self._file.is_locked
+
+
+class Parts:
+    """Text index and vector matrix, each with the sequence that it holds.
+
+    The vectors of a fast model are written together with the words. Those of another are written
+    by themselves, when it is time for them, and may be missing.
+    """
+
+    def __init__(self, folder: Path, vectors: Path | None, embedder: Embedder) -> None:
+        """Open the text in `folder` and the vectors in the folder `vectors`, empty if not there.
+
+        Raises SearchIndexError if they are damaged.
+        """
+        self.path = folder
+        self.text = TextIndex(folder / "text")
+        self.vectors = VectorMatrix(vectors / "vectors", model=embedder.id) if vectors else None
+        self.vectors_path = vectors
         self._embedder = embedder
         # After a crash the text index may hold more than its manifest says, so the first papers
         # applied are looked for before they are added.
@@ -47,16 +112,25 @@ class Parts:
         self._highest = 0
 
     @property
+    def _fed(self) -> VectorMatrix | None:
+        """The vectors, if they are written together with the words."""
+        return self.vectors if self._embedder.pace == "fast" else None
+
+    @property
     def sequence(self) -> int:
-        """Up to where in the change log both hold everything."""
-        return min(self.text.sequence, self.vectors.sequence)
+        """Up to where in the change log everything is held that is fed with the words."""
+        if self._embedder.pace != "fast":
+            return self.text.sequence
+        return min(self.text.sequence, self.vectors.sequence) if self.vectors else 0
 
     def apply(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
         """Take `puts` in and `drops` out; `sequence` is then held. Repeating changes nothing."""
-        ids = [p.id for p in puts]
-        if sequence > self.vectors.sequence:
-            self.vectors.append(ids, self._embedder.embed([p.text for p in puts]), drops, sequence)
+        fed = self._fed
+        if fed is not None and sequence > fed.sequence:
+            is_whole = sequence >= self.text.sequence
+            self.append(self.embed(puts), drops, sequence, is_whole=is_whole)
         if sequence > self.text.sequence:
+            ids = [p.id for p in puts]
             if not self._is_certain:
                 self._highest = self.text.highest
             is_new = self._is_certain and min(ids, default=0) > self._highest
@@ -65,118 +139,290 @@ class Parts:
             self._highest = max([self._highest, *ids])
             self._is_certain = True
 
+    def embed(self, papers: Sequence[Paper]) -> Embedded:
+        """Return the vectors of those of `papers` whose text has none; raises EmbeddingError."""
+        return embedded(papers, self.vectors, self._embedder)
+
+    def append(
+        self, made: Embedded, drops: Sequence[int], sequence: int, *, is_whole: bool
+    ) -> None:
+        """Keep vectors; everything up to `sequence` then has one, with `is_whole` all there is."""
+        if self.vectors is None:
+            raise SearchIndexError("there is no place for vectors in these parts of the index")
+        self.vectors.append(
+            made.ids, made.vectors, drops, sequence, texts=made.texts, is_whole=is_whole
+        )
+
     def fill(self, papers: Sequence[Paper]) -> None:
         """Add papers to parts that nobody uses yet; `finish` makes them last."""
-        vectors = self._embedder.embed([p.text for p in papers])
-        self.vectors.append([p.id for p in papers], vectors, [], 0)
+        if self._fed is not None:
+            made = self.embed(papers)
+            self._fed.append(made.ids, made.vectors, [], 0, texts=made.texts)
         self.text.apply(papers, [], is_new=True)
 
     def finish(self, sequence: int) -> None:
         """Keep what was filled in; everything up to `sequence` is then held."""
         self.text.commit(sequence)
-        self.vectors.append([], self._embedder.embed([]), [], sequence)
+        if self._fed is not None:
+            self.append(self.embed([]), [], sequence, is_whole=True)
+
+
+class _Places(NamedTuple):
+    """What `current.json` says: the folder of the text, and that of the vectors of each model."""
+
+    text: str | None = None
+    vectors: Mapping[str, str] = {}
 
 
 class EmbeddedIndex:
     """An `Index` in the folder `path`; one process writes at a time, any number read.
 
-    `current.json` names the folder with the parts in use, and what made them: parts of another
-    format or model do not count, so that they are built anew.
+    `current.json` names the folders in use. A text index of another format does not count, and
+    each model has vectors of its own, so that words can be searched while vectors are made.
     """
 
     def __init__(self, path: Path, embedder: Embedder) -> None:
-        """Open the index in `path`, empty if there is none; raises SearchIndexError if damaged."""
+        """Take the index in `path`, which is opened when it is first asked."""
         self.path = path
-        self._embedder = embedder
-        self._kind = {"format": FORMAT, "model": embedder.id}
+        self.embedder = embedder
         path.mkdir(parents=True, exist_ok=True)
-        # The file keeps other processes out, the lock other threads.
-        self._lock = FileLock(path / "writer.lock", thread_local=False)
-        self._turn = threading.Lock()
+        self._turn = Turn(path / "writer.lock")
+        self._embedding = Turn(path / "embedding.lock")
         self._current = path / "current.json"
         self._stamp = (-1, -1)
         self._opened: Parts | None = None
+        self._opening = threading.RLock()
 
-    def _facts(self) -> dict[str, str] | None:
-        """Return what `current.json` says, None if that is not an index of our kind."""
-        facts = manifest.read(self._current)
-        if facts is None or any(facts.get(k) != v for k, v in self._kind.items()):
-            return None
-        return facts
+    @property
+    def format(self) -> str:
+        """What the words are indexed as."""
+        return FORMAT
+
+    def _places(self) -> _Places:
+        facts = manifest.read(self._current) or {}
+        if "folder" in facts:  # the first form: one folder for both
+            facts |= {"text": facts["folder"], "vectors": {facts.get("model"): facts["folder"]}}
+        text, vectors = facts.get("text"), facts.get("vectors")
+        return _Places(
+            text if isinstance(text, str) and facts.get("format") == FORMAT else None,
+            vectors if isinstance(vectors, dict) else {},
+        )
 
     @property
     def _parts(self) -> Parts | None:
         """The parts in use, opened anew when another process has replaced them."""
-        # What is replaced again while it is opened is opened again.
-        while (stamp := manifest.stamp(self._current)) != self._stamp:
-            facts = self._facts()
-            self._opened = Parts(self.path / facts["folder"], self._embedder) if facts else None
-            self._stamp = stamp
+        if manifest.stamp(self._current) != self._stamp:
+            with self._opening:
+                # What is replaced again while it is opened is opened again.
+                while (stamp := manifest.stamp(self._current)) != self._stamp:
+                    places = self._places()
+                    self._opened = self._open(places) if places.text else None
+                    self._stamp = stamp
         return self._opened
+
+    def _open(self, places: _Places) -> Parts:
+        vectors = places.vectors.get(self.embedder.id)
+        text = self.path / str(places.text)
+        return Parts(text, self.path / vectors if vectors else None, self.embedder)
+
+    @property
+    def _matrix(self) -> VectorMatrix | None:
+        """The vectors of the chosen model, if search can go by them."""
+        vectors = self._parts.vectors if self._parts else None
+        return vectors if vectors is not None and vectors.is_whole else None
 
     @property
     def sequence(self) -> int:
-        """Up to where in the change log both parts hold everything."""
+        """Up to where in the change log everything is held that is fed with the words."""
         return self._parts.sequence if self._parts else 0
+
+    @property
+    def embedded_sequence(self) -> int:
+        """Up to where in the change log every paper has a vector."""
+        vectors = self._parts.vectors if self._parts else None
+        return vectors.sequence if vectors is not None else 0
+
+    @property
+    def embedded_papers(self) -> NDArray[np.int64]:
+        """The papers that have a vector, ascending."""
+        vectors = self._parts.vectors if self._parts else None
+        return vectors.ids if vectors is not None else np.empty(0, np.int64)
+
+    @property
+    def meaning(self) -> Meaning:
+        """How far it can be searched by meaning; where it cannot, no vectors are found."""
+        parts = self._parts
+        papers = parts.text.papers if parts else 0
+        made = (self.embedder.id, self.embedder.pace)
+        if parts is None or parts.vectors is None:
+            return Meaning(*made, 0, papers, 0, is_usable=False)
+        vectors = parts.vectors
+        return Meaning(*made, len(vectors.ids), papers, vectors.dim, is_usable=vectors.is_whole)
 
     @property
     def facts(self) -> dict[str, int | str]:
         """What the index is: format, model, and the sequence that each part holds."""
         parts = self._parts
-        held = {
-            "text": parts.text.sequence if parts else 0,
-            "vectors": parts.vectors.sequence if parts else 0,
-        }
-        return {**self._kind, **held}
+        text = parts.text.sequence if parts else 0
+        made = {"format": FORMAT, "model": self.embedder.id}
+        return made | {"text": text, "vectors": self.embedded_sequence}
 
     # ------------------------------------------------------------------ writing
 
     def try_lock(self, timeout: float = 0) -> bool:
         """Become the one process that writes; False if another is, `timeout` seconds long."""
-        if not self._turn.acquire(timeout=timeout):
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self._turn.take(timeout):
             return False
-        try:
-            self._lock.acquire(timeout=timeout)
-        except Timeout:
-            self._turn.release()
-            return False
-        self._stamp = (-1, -1)
+        with self._opening:
+            self._stamp = (-1, -1)
         return True
 
     def unlock(self) -> None:
         """Let other processes write."""
-        if self._opened:
-            self._opened.text.release()
-        self._lock.release()
-        self._turn.release()
+        try:
+            if self._opened:
+                self._opened.text.release()
+        finally:
+            self._turn.give_back()
+
+    @contextmanager
+    def embedding(self) -> Iterator[bool]:
+        """Be the one process that embeds by and by; False if another is."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        is_ours = self._embedding.take()
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                self._embedding.give_back()
 
     def apply(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
         """Take `puts` in and `drops` out; `sequence` is then held. Repeating changes nothing."""
+        with self.told():
+            parts = self.complete(with_vectors=self.embedder.pace == "fast")
+            parts.apply(puts, drops, sequence)
+
+    def embed(self, papers: Sequence[Paper]) -> Embedded:
+        """Return the vectors of those of `papers` whose text has none; raises EmbeddingError."""
+        vectors = self._parts.vectors if self._parts else None
+        return embedded(papers, vectors, self.embedder)
+
+    def append(
+        self, made: Embedded, drops: Sequence[int], sequence: int, *, is_whole: bool
+    ) -> None:
+        """Keep vectors that were made beside the words; only under the lock.
+
+        Everything up to `sequence` then has one, with `is_whole` all that there is.
+        """
+        with self.told():
+            parts = self.complete(with_vectors=True)
+            parts.append(made, drops, sequence, is_whole=is_whole)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell in words what the disk refuses: the record has everything, so nothing is lost."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            raise SearchIndexError(
+                f"the index in {self.path} cannot be written ({error}); nothing is lost, and what "
+                "it lacks is taken in when that is mended"
+            ) from error
+
+    def complete(self, *, with_vectors: bool) -> Parts:
+        """Return the parts in use, those that are missing made empty; only under the lock."""
         parts = self._parts
-        if parts is None:
-            parts = self.begin()
-            self.adopt(parts)
-        parts.apply(puts, drops, sequence)
+        if parts is not None and (parts.vectors is not None or not with_vectors):
+            return parts
+        places, fresh = self._places(), self._fresh()
+        vectors = self._readable_vectors()
+        if with_vectors:
+            vectors.setdefault(self.embedder.id, fresh.name)
+        return self._put_in_use(_Places(places.text or fresh.name, vectors))
 
     def begin(self) -> Parts:
-        """Return new empty parts, to be filled and then adopted; only under the lock."""
-        if not self._lock.is_locked:
+        """Return new empty parts, to be filled and then adopted; only under the lock.
+
+        They hold vectors only if these are fed together with the words.
+        """
+        fresh = self._fresh()
+        vectors = fresh if self.embedder.pace == "fast" else None
+        return Parts(fresh, vectors, self.embedder)
+
+    def _fresh(self) -> Path:
+        """Return a folder that is not there yet."""
+        if not self._turn.is_taken:
             raise SearchIndexError("the index is written only by the process that holds its lock")
-        numbers = [int(p.name[1:]) for p in self.path.glob("g*") if p.name[1:].isdigit()]
-        return Parts(self.path / f"g{max(numbers, default=0) + 1}", self._embedder)
+        numbers = [int(p.stem[1:]) for p in self.path.glob("g*") if p.stem[1:].isdigit()]
+        return self.path / f"g{max(numbers, default=0) + 1}"
 
     def adopt(self, parts: Parts) -> None:
-        """Put filled parts in use, for readers too, and throw the others away."""
+        """Put filled parts in use, for readers too, and throw away what they replace.
+
+        Vectors that the parts do not bring, and those of other models, stay unless they cannot be
+        read: they may have cost money.
+        """
         parts.text.release()
-        if self._opened and self._opened is not parts:
-            self._opened.text.release()
-        manifest.write(self._current, {**self._kind, "folder": parts.path.name})
-        self._opened, self._stamp = parts, manifest.stamp(self._current)
+        vectors = self._readable_vectors()
+        if parts.vectors_path is not None:
+            vectors[self.embedder.id] = parts.vectors_path.name
+        self._put_in_use(_Places(parts.path.name, vectors))
+
+    def rewind(self, papers: Sequence[int]) -> None:
+        """Keep the vectors of `papers` alone, to be compared with the record; under the lock."""
+        if self._parts and self._parts.vectors:
+            self._parts.vectors.rewind(np.asarray(papers, np.int64))
+
+    def forget_other_models(self) -> None:
+        """Throw away the vectors of all models but the chosen one; only under the lock."""
+        places = self._places()
+        own = {m: f for m, f in places.vectors.items() if m == self.embedder.id}
+        if own != places.vectors:
+            self._note(places._replace(vectors=own))
+
+    def _readable_vectors(self) -> dict[str, str]:
+        """Return the folder with the vectors of each model, found again where nothing names it."""
+        found: dict[str, str] = {}
+        for folder in sorted(self.path.glob("g*"), key=lambda f: (len(f.name), f.name)):
+            with suppress(SearchIndexError):
+                facts = manifest.read(folder / "vectors" / "manifest.json") or {}
+                if facts.get("model") and folder.name[1:].isdigit():
+                    found[str(facts["model"])] = folder.name
+        with suppress(SearchIndexError):
+            found |= self._places().vectors
+        own = found.get(self.embedder.id)
+        try:
+            if own:
+                VectorMatrix(self.path / own / "vectors")
+        except SearchIndexError:
+            del found[self.embedder.id]
+        return found
+
+    def _put_in_use(self, places: _Places) -> Parts:
+        with self._opening:
+            if self._opened:
+                self._opened.text.release()
+            opened = self._open(places)
+            self._note(places)
+            self._opened = opened
+        return opened
+
+    def _note(self, places: _Places) -> None:
+        """Write which folders are in use, and throw away all that is not."""
+        facts = {"format": FORMAT, "text": places.text, "vectors": places.vectors}
+        with self._opening:
+            manifest.write(self._current, facts)
+            self._stamp = manifest.stamp(self._current)
+        with_vectors = set(places.vectors.values())
         for folder in sorted(self.path.glob("g*"), reverse=True):  # what a crash left comes first
-            if folder != parts.path:
-                # In one step, so that readers find all of it or nothing.
-                gone = folder.rename(folder.with_suffix(".gone"))
-                shutil.rmtree(gone, ignore_errors=True)
+            if folder.name not in {places.text, *with_vectors}:
+                _discard(folder)
+            elif folder.name != places.text:
+                (folder / "text.json").unlink(missing_ok=True)
+                _discard(folder / "text")
+            elif folder.name not in with_vectors:
+                _discard(folder / "vectors")
 
     # ------------------------------------------------------------------ reading
 
@@ -198,30 +444,31 @@ class EmbeddedIndex:
 
     def vector(self, vector: NDArray[np.float32], query: Query, k: int) -> Scored:
         """Return the `k` papers nearest in meaning that fulfil the conditions, with cosines."""
-        parts, condition = self._parts, conditions(query)
-        if parts is None or condition is None:
-            return parts.vectors.scan(vector, k) if parts else []
-        nearest = parts.vectors.scan(vector, max(_NEAREST, 2 * k))
+        parts, matrix, condition = self._parts, self._matrix, conditions(query)
+        if parts is None or matrix is None or condition is None:
+            return matrix.scan(vector, k) if matrix else []
+        nearest = matrix.scan(vector, max(_NEAREST, 2 * k))
         fitting = _fitting(parts, condition, nearest)
-        if len(fitting) >= k or len(nearest) == len(parts.vectors.ids):
+        if len(fitting) >= k or len(nearest) == len(matrix.ids):
             return fitting[:k]
-        return parts.vectors.scan(vector, k, parts.text.matching(condition))
+        return matrix.scan(vector, k, parts.text.matching(condition))
 
     def cosines(self, vector: NDArray[np.float32], papers: Sequence[int]) -> Sequence[float]:
         """Return how near each of `papers` is in meaning (-1 to 1)."""
-        parts = self._parts
-        return parts.vectors.cosines(vector, papers).tolist() if parts else [0.0] * len(papers)
+        matrix = self._matrix
+        return matrix.cosines(vector, papers).tolist() if matrix else [0.0] * len(papers)
 
     def paper_vector(self, paper: int) -> NDArray[np.float32] | None:
         """Return the vector of a paper, or None if it has none."""
-        return self._parts.vectors.vector(paper) if self._parts else None
+        matrix = self._matrix
+        return matrix.vector(paper) if matrix else None
 
     def paper_vectors(self, papers: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return those of `papers` that have a vector, ascending, and their vectors at length 1."""
-        parts = self._parts
-        if parts is None:
-            return np.empty(0, np.int64), np.empty((0, self._embedder.dim), np.float32)
-        return parts.vectors.several(papers)
+        matrix = self._matrix
+        if matrix is None:
+            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+        return matrix.several(papers)
 
     def distinctive(self, words: Sequence[str], k: int) -> list[str]:
         """Return the `k` of `words` that say most of a text, each as often as it stands there."""
@@ -231,11 +478,21 @@ class EmbeddedIndex:
         """Return the `k` matches with the newest days."""
         return self._parts.text.newest(self._compiled(words, query), k) if self._parts else []
 
-    def matching(self, words: Sequence[str], query: Query) -> NDArray[np.int64]:
-        """Return all papers that match in words and fulfil the conditions, ascending."""
-        if not self._parts:
+    def matching(
+        self, words: Sequence[str], query: Query, among: Sequence[int] | None = None
+    ) -> NDArray[np.int64]:
+        """Return all papers, or those of `among`, that match and fulfil the conditions, ascending.
+
+        With `words` any of them makes a match.
+        """
+        if not self._parts or (among is not None and not among):
             return np.empty(0, np.int64)
-        return self._parts.text.matching(self._compiled(words, query))
+        compiled = self._compiled(words, query)
+        if among is None:
+            return self._parts.text.matching(compiled)
+        if len(among) > _AMONG:
+            return np.intersect1d(self._parts.text.matching(compiled), np.asarray(among, np.int64))
+        return self._parts.text.matching(only(compiled, among), len(among))
 
     def count(self, words: Sequence[str], query: Query) -> tuple[int, Facets]:
         """Return how many papers match in words, and the counts of the values among them."""
@@ -253,19 +510,38 @@ class EmbeddedIndex:
 
     def held(self) -> dict[str, NDArray[np.int64]]:
         """Return the ids of the papers that each part holds, ascending."""
-        parts = self._parts
+        parts, none = self._parts, np.empty(0, np.int64)
         if parts is None:
-            return {"text": np.empty(0, np.int64), "vectors": np.empty(0, np.int64)}
-        return {"text": parts.text.matching(everything()), "vectors": parts.vectors.ids}
+            return {"text": none, "vectors": none}
+        return {"text": parts.text.matching(everything()), "vectors": self.embedded_papers}
+
+    def look(self) -> None:
+        """See that the files in use are whole; raises SearchIndexError if one was cut short."""
+        if self._parts:
+            self._parts.text.look()
+            self.meaning  # noqa: B018 (asking the vectors makes them look)
 
     def size(self) -> int:
         """Return the bytes on disk."""
-        return sum(f.stat().st_size for f in self.path.rglob("*") if f.is_file())
+        sizes = 0
+        for file in self.path.rglob("*"):
+            with suppress(FileNotFoundError):  # another process may be at work there
+                sizes += file.stat().st_size if file.is_file() else 0
+        return sizes
 
     def close(self) -> None:
         """Let go of the lock, if it is held."""
-        if self._lock.is_locked:
+        if self._turn.is_taken:
             self.unlock()
+
+
+def _discard(folder: Path) -> None:
+    """Throw a folder away, in one step for readers, who find all of it or nothing."""
+    if folder.exists():
+        gone = folder.with_suffix(".gone")
+        if gone != folder and gone.exists():
+            shutil.rmtree(gone)
+        shutil.rmtree(folder.rename(gone), ignore_errors=True)
 
 
 def _fitting(parts: Parts, condition: Compiled, nearest: Scored) -> Scored:

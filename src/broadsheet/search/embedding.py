@@ -20,7 +20,7 @@ import zlib
 from dataclasses import dataclass
 from importlib import resources
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -162,19 +162,60 @@ def generated_rows(words: Sequence[bytes], dim: int) -> NDArray[np.float32]:
     return rows * (share * np.float32(_GENERATED_LENGTH / np.sqrt(2.0 * dim)))[:, None]
 
 
+Pace = Literal["fast", "slow", "paid"]
+"""What it takes to embed a collection: seconds, hours, or money."""
+
+
 class Embedder(Protocol):
     """What turns texts into vectors; vectors of different `id`s must never be compared."""
 
     @property
     def id(self) -> str:
-        """The name of the model with its version."""
+        """The name of the model with its version, known without loading the model."""
 
     @property
-    def dim(self) -> int:
-        """The length of each vector."""
+    def pace(self) -> Pace:
+        """What embedding takes, which decides when it is done unasked."""
+
+    @property
+    def price(self) -> float | None:
+        """What a million tokens cost, in dollars; None if that is not known."""
+
+    @property
+    def step(self) -> int:
+        """How many texts are best embedded and kept at a time."""
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return a (len(texts), dim) float32 matrix of rows of length one or, if empty, zero."""
+        """Return a float32 matrix, for each text a row of length one or, if it is empty, zero.
+
+        Raises EmbeddingError if the model cannot be used.
+        """
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        """Return the vector of a question, to be compared with those of texts.
+
+        Raises EmbeddingError if the model cannot be used.
+        """
+
+    def close(self) -> None:
+        """Let go of what is waited for: other threads that wait get an EmbeddingError."""
+
+
+def about_tokens(text: str) -> int:
+    """Return about how many tokens a text has: models cut English into pieces of four bytes."""
+    return len(text.encode("utf-8", "replace")) // 4 + 1
+
+
+def at_length_one(rows: NDArray[np.float32], model: str) -> NDArray[np.float32]:
+    """Return vectors at length one, or zero; raises EmbeddingError for what is no number."""
+    if not np.isfinite(rows).all():
+        raise EmbeddingError(f"{model} gave a vector with something in it that is no number")
+    # Squares of very large numbers would be too large.
+    peaks = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+    rows = np.divide(rows, peaks, out=np.zeros_like(rows), where=peaks > 0)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    made: NDArray[np.float32] = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +235,9 @@ class StaticEmbedder:
 
     id: str
     dim: int
+    pace: Pace = "fast"
+    price: float | None = 0.0
+    step: int = 10_000
     max_characters: int = MAX_CHARACTERS
 
     def __init__(self, ident: str, weights: _Weights) -> None:
@@ -231,6 +275,14 @@ class StaticEmbedder:
             batch = texts[start : start + _BATCH]
             rows[start : start + len(batch)] = self._embed_batch(batch)
         return rows
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        """Return the vector of a question, which is that of any text."""
+        vector: NDArray[np.float32] = self.embed([text])[0]
+        return vector
+
+    def close(self) -> None:
+        """Let go of nothing: nobody waits for a table."""
 
     def _embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         words = split_words(texts)

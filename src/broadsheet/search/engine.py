@@ -16,12 +16,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from broadsheet.errors import QueryError
+from broadsheet.errors import EmbeddingError, QueryError, SearchIndexError
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper
 from broadsheet.search.embedding import Embedder
 from broadsheet.search.highlight import Marked, Marker
-from broadsheet.search.index import Facets, Index
+from broadsheet.search.index import Facets, Index, Meaning
 from broadsheet.search.query import And, Exact, Like, Node, Not, Or, Phrase, Query, Word
 from broadsheet.search.ranking import (
     SHARE_SIMILAR,
@@ -59,7 +59,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A slice of the hits: `total` of all, `next` is the opaque cursor of the next slice."""
+    """A slice of the hits: `total` of all, `next` is the opaque cursor of the next slice.
+
+    `notice` says in words what keeps the search from being all that was asked for.
+    """
 
     query: str
     mode: Mode
@@ -68,6 +71,7 @@ class Page:
     hits: tuple[Hit, ...] = ()
     facets: Facets = field(default_factory=dict)
     next: str | None = None
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,11 @@ class _Wish:
     vector: NDArray[np.float32] | None
     share: float
     without: frozenset[int] = frozenset()
+    notice: str = ""
+
+
+_Meant = tuple[NDArray[np.float32] | None, str]
+_NONE: _Meant = (None, "")
 
 
 class Engine:
@@ -108,7 +117,9 @@ class Engine:
     ) -> Page:
         """Return a page of hits for `query`.
 
-        Raises QueryError for a cursor of another query and PaperNotFound for an unknown `like:`.
+        Where there are no vectors to search by, the words do, and the page says so; in the mode
+        `vector` that raises SearchIndexError or EmbeddingError. Raises QueryError for a cursor of
+        another query and PaperNotFound for an unknown `like:`.
         """
         began = time.perf_counter()
         limit = max(1, min(limit, MAX_LIMIT))
@@ -128,8 +139,28 @@ class Engine:
             hits=self._hits(wish, here),
             facets=facets,
             next=_write_cursor(offset + limit, query, mode) if has_more else None,
+            notice=wish.notice,
             took_ms=round((time.perf_counter() - began) * 1000, 2),
         )
+
+    def matching(self, query: Query) -> NDArray[np.int64]:
+        """Return all papers that have any of the words and fulfil the conditions of `query`.
+
+        In order of id or, with `sort:date`, the newest first. Raises QueryError for a `like:`,
+        which ranks papers and chooses none.
+        """
+        if _hides_like(query.root):
+            raise QueryError(
+                "like: puts papers in an order and leaves none out",
+                query=query.text,
+                position=max(query.text.lower().find("like:"), 0),
+                hint="choose papers by words and other fields",
+            )
+        words = tuple(bare_words(query))
+        found = self._index.matching(words, query)
+        if query.sort == "date":
+            return np.array(self._index.newest(words, query, len(found)), np.int64)
+        return found
 
     def rank(self, query: Query, *, mode: Mode = "hybrid", depth: int = 1000) -> list[Ranked]:
         """Return the first `depth` candidates of `search`, in its order, without reading papers."""
@@ -156,19 +187,32 @@ class Engine:
             papers = self._fetch([self._resolve(ident) for ident in likes])
             return self._like(query, papers[0], mode)
         words = tuple(bare_words(query))
-        vector = None
-        if mode != "text" and (meant := " ".join(query.words)):
-            vector = self._embedder.embed([meant])[0]
-        return _Wish(query, words, vector, words_share(len(query.words)))
+        meant = " ".join(query.words)
+        vector, notice = self._vector(mode, lambda: self._embedder.query(meant)) if meant else _NONE
+        return _Wish(query, words, vector, words_share(len(query.words)), notice=notice)
 
     def _like(self, query: Query, paper: Paper, mode: Mode) -> _Wish:
-        vector = self._index.paper_vector(paper.id) if mode != "text" else None
-        if vector is None and mode != "text":
-            vector = self._embedder.embed([paper.text])[0]
+        vector, notice = self._vector(mode, lambda: self._vector_of(paper))
         own = self._index.distinctive(paper.text.split(), SIMILAR_WORDS)
         # Without a word in common its own words find nothing, which leaves the meaning to rank by.
         words = (*bare_words(query), *(own or paper.text.split()))
-        return _Wish(query, words, vector, SHARE_SIMILAR, frozenset({paper.id}))
+        return _Wish(query, words, vector, SHARE_SIMILAR, frozenset({paper.id}), notice)
+
+    def _vector_of(self, paper: Paper) -> NDArray[np.float32]:
+        held = self._index.paper_vector(paper.id)
+        return self._embedder.embed([paper.text])[0] if held is None else held
+
+    def _vector(self, mode: Mode, make: Callable[[], NDArray[np.float32]]) -> _Meant:
+        """Return the vector to search by, or None and why there is none."""
+        found = self._index.meaning
+        if mode == "text" or not found.papers:
+            return _NONE
+        try:
+            return _fitting(make, found), found.notice
+        except (EmbeddingError, SearchIndexError) as error:
+            if mode == "vector":
+                raise
+            return None, found.notice or f"by words only: {error}"
 
     # ------------------------------------------------------------------ the order
 
@@ -223,6 +267,18 @@ class Engine:
         marker = Marker(_wanted_stems(wish), stems)
         by_id: dict[int, Paper] = {p.id: p for p in self._fetch([r.paper for r in ranked])}
         return tuple(_hit(by_id[r.paper], r, marker, wish) for r in ranked if r.paper in by_id)
+
+
+def _fitting(make: Callable[[], NDArray[np.float32]], found: Meaning) -> NDArray[np.float32]:
+    """Return the vector that is made, if the index has such; raises EmbeddingError if not."""
+    if not found.is_usable:
+        raise SearchIndexError(found.notice)
+    vector = make()
+    if len(vector) != found.dim:
+        raise EmbeddingError(
+            f"{found.model} gives {len(vector)} numbers where the index holds {found.dim}"
+        )
+    return vector
 
 
 def _narrowed(wish: _Wish, paper: int) -> Query:

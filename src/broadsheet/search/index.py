@@ -3,18 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from broadsheet.papers.types import Paper
+from broadsheet.search.embedding import Pace
 from broadsheet.search.query import Query
 
 Scored = list[tuple[int, float]]
 """Paper ids with scores, best first."""
 Facets = dict[str, list[tuple[str, int]]]
 """For each countable property, its values with how many matches have them, most first."""
+
+
+class Meaning(NamedTuple):
+    """How far a collection can be searched by meaning: `embedded` of `papers` have a vector.
+
+    It `is_usable` once all papers had one of length `dim` by the `model` that is chosen; what was
+    filed since may still lack one.
+    """
+
+    model: str
+    pace: Pace
+    embedded: int
+    papers: int
+    dim: int
+    is_usable: bool
+
+    @property
+    def notice(self) -> str:
+        """What whoever searches should know, nothing if all is as it should be."""
+        lacking = self.papers - self.embedded
+        if self.is_usable and lacking > 0:
+            return f"{lacking:,} of {self.papers:,} papers are found by words only{self._how}"
+        if self.is_usable or not self.papers:
+            return ""
+        done = f"{min(self.embedded, self.papers):,} of {self.papers:,}"
+        return f"by words only: {done} papers are embedded with {self.model}{self._how}"
+
+    @property
+    def _how(self) -> str:
+        """How the rest comes to be embedded."""
+        return {
+            "fast": "",
+            "slow": "; `broadsheet rebuild --vectors` embeds the rest, and so does `serve`",
+            "paid": "; `broadsheet rebuild --vectors` embeds the rest",
+        }[self.pace]
 
 
 class Index(Protocol):
@@ -26,7 +62,11 @@ class Index(Protocol):
 
     @property
     def sequence(self) -> int:
-        """Up to where in the change log everything is held."""
+        """Up to where in the change log everything is held that is fed with the words."""
+
+    @property
+    def meaning(self) -> Meaning:
+        """How far it can be searched by meaning; where it cannot, no vectors are found."""
 
     def apply(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
         """Take `puts` in and `drops` out; `sequence` is then held. Repeating changes nothing."""
@@ -57,8 +97,13 @@ class Index(Protocol):
     def newest(self, words: Sequence[str], query: Query, k: int) -> list[int]:
         """Return the `k` matches with the newest days."""
 
-    def matching(self, words: Sequence[str], query: Query) -> NDArray[np.int64]:
-        """Return all papers that match in words and fulfil the conditions, ascending."""
+    def matching(
+        self, words: Sequence[str], query: Query, among: Sequence[int] | None = None
+    ) -> NDArray[np.int64]:
+        """Return all papers, or those of `among`, that match and fulfil the conditions, ascending.
+
+        With `words` any of them makes a match.
+        """
 
     def count(self, words: Sequence[str], query: Query) -> tuple[int, Facets]:
         """Return how many papers match in words, and the counts of the values among them."""

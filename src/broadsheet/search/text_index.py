@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +56,8 @@ STOP_WORDS = frozenset(
 )
 
 _HEAP = 128_000_000
+_LOOK_EVERY = 1.0
+"""Seconds between two looks at the files of an open index."""
 _LONGEST = 80
 
 
@@ -160,6 +164,8 @@ class TextIndex:
         self._manifest = path.parent / "text.json"
         self._stamp = (-1, -1)
         self._writer: tantivy.IndexWriter | None = None
+        self._sizes: dict[Path, int] = {}
+        self._looked = 0.0
         if self._manifest.exists() and not (path / "meta.json").exists():
             raise SearchIndexError(f"the text index in {path} is gone: run `broadsheet rebuild`")
         path.mkdir(parents=True, exist_ok=True)
@@ -188,7 +194,23 @@ class TextIndex:
         if stamp not in {self._stamp, manifest.GONE}:
             self._reload()
             self._stamp = stamp
+        if time.monotonic() - self._looked > _LOOK_EVERY:
+            self.look()
         return self._index.searcher()
+
+    def look(self) -> None:
+        """See that no file of the open index was cut short: reading beyond its end is fatal.
+
+        Raises SearchIndexError if one was. Files that are gone are held open, and do no harm.
+        """
+        sizes = {f: n for f in self._sizes if (n := _size(f)) is not None}
+        torn = [file.name for file, size in sizes.items() if size < self._sizes[file]]
+        if torn:
+            raise SearchIndexError(
+                f"the text index in {self.path} is damaged ({torn[0]} was cut short): "
+                "run `broadsheet rebuild`"
+            )
+        self._looked = time.monotonic()
 
     def _reload(self) -> None:
         """Take in what was written; where a rebuild has thrown the folder away, what is open stays.
@@ -197,7 +219,10 @@ class TextIndex:
         """
         try:
             self._index.reload()
-        except ValueError as error:
+            # What a commit has written never changes again, and what is being written only grows.
+            files = [f for f in self.path.iterdir() if f.suffix not in {".json", ".lock"}]
+            self._sizes = {f: n for f in files if (n := _size(f)) is not None}
+        except (ValueError, OSError) as error:
             if manifest.stamp(self._manifest) != manifest.GONE:
                 raise SearchIndexError(
                     f"the text index in {self.path} is damaged ({error}): run `broadsheet rebuild`"
@@ -235,30 +260,42 @@ class TextIndex:
 
     def release(self) -> None:
         """Give the writing lock back, when the merging of segments is done."""
-        if self._writer is not None:
-            self._writer.wait_merging_threads()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            # A writer that the disk refused has told so; what it had not committed comes again.
+            with suppress(ValueError):
+                writer.wait_merging_threads()
 
     # ------------------------------------------------------------------ reading
 
+    @contextmanager
+    def _reading(self) -> Iterator[tantivy.Searcher]:
+        """Give the searcher; what it cannot read is told as SearchIndexError."""
+        try:
+            yield self._searcher()
+        except ValueError as error:
+            raise SearchIndexError(
+                f"the text index in {self.path} cannot be read ({error}): run `broadsheet rebuild`"
+            ) from error
+
     def top(self, query: Compiled, k: int) -> list[tuple[int, float]]:
         """Return the `k` papers that score highest, with their BM25 scores, best first."""
-        searcher = self._searcher()
-        hits = searcher.search(query, limit=_at_most(k, searcher), count=False).hits
-        return _scored(searcher, hits)
+        with self._reading() as searcher:
+            hits = searcher.search(query, limit=_at_most(k, searcher), count=False).hits
+            return _scored(searcher, hits)
 
     def newest(self, query: Compiled, k: int) -> list[int]:
         """Return the `k` matching papers with the newest days; papers without a day come last."""
-        searcher = self._searcher()
-        limit = _at_most(k, searcher)
-        dated = searcher.search(query, limit=limit, count=False, order_by_field="last_day")
-        return [paper for paper, _ in _scored(searcher, dated.hits)]
+        with self._reading() as searcher:
+            limit = _at_most(k, searcher)
+            dated = searcher.search(query, limit=limit, count=False, order_by_field="last_day")
+            return [paper for paper, _ in _scored(searcher, dated.hits)]
 
     def matching(self, query: Compiled, limit: int | None = None) -> NDArray[np.int64]:
         """Return the ids of the papers that match, ascending; all of them without a limit."""
-        searcher = self._searcher()
-        wanted = limit or max(searcher.num_docs, 1)
-        found = searcher.search(query, limit=wanted, count=False, order_by_field="id").hits
+        with self._reading() as searcher:
+            wanted = limit or max(searcher.num_docs, 1)
+            found = searcher.search(query, limit=wanted, count=False, order_by_field="id").hits
         return np.sort(np.fromiter((h[0] for h in found), np.int64, len(found)))
 
     def count(self, query: Compiled) -> tuple[int, dict[str, list[tuple[str, int]]]]:
@@ -267,7 +304,8 @@ class TextIndex:
             name: {"terms": {"field": name, "size": size}} for name, size in FACETS.items()
         }
         wanted["papers"] = {"value_count": {"field": "id"}}
-        found = self._searcher().aggregate(query, wanted)
+        with self._reading() as searcher:
+            found = searcher.aggregate(query, wanted)
         return int(found["papers"]["value"]), {name: _buckets(found[name]) for name in FACETS}
 
     @property
@@ -385,6 +423,14 @@ def only(query: Compiled, papers: Sequence[int]) -> Compiled:
 def everything() -> Compiled:
     """Return the query that every paper matches, with no score."""
     return Compiled.const_score_query(Compiled.all_query(), 0.0)
+
+
+def _size(file: Path) -> int | None:
+    """Return the bytes of a file, None if it is gone."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _at_most(k: int, searcher: tantivy.Searcher) -> int:

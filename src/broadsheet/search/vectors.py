@@ -3,13 +3,15 @@
 Rows are only ever appended. `papers` says whose row it is; a later row of the same paper stands
 for it, a row under the negative id takes the paper out. The manifest says how many rows count
 and up to which sequence of the change log they hold, so what a crash left behind them is cut
-off. A reading process maps the files and follows the manifest.
+off. A reading process maps the files and follows the manifest. `texts` says what text each row
+was made of, so that no text is embedded twice.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +33,20 @@ class _View(NamedTuple):
     matrix: NDArray[np.int8]
     scales: NDArray[np.float32]
     papers: NDArray[np.int64]
+    texts: NDArray[np.uint64]
     ids: NDArray[np.int64]
     rows: NDArray[np.int64]
     is_live: NDArray[np.bool_]
     sequence: int
+    is_whole: bool
+
+
+def text_marks(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """Return a hash of each text, never 0: texts with the same hash count as the same."""
+    digests = (blake2b(t.encode("utf-8", "replace"), digest_size=8).digest() for t in texts)
+    marks = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+    marks[marks == 0] = 1
+    return marks
 
 
 def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -69,30 +81,41 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     return candidates[order[:k]]
 
 
+_Arrays = tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int64], NDArray[np.uint64]]
+
+
 class VectorMatrix:
     """The vectors of a collection in the folder `path`; reads follow what another process writes.
 
     `scan` and `cosines` may run in many threads; one process at a time may `append`.
     """
 
-    def __init__(self, path: Path, dim: int) -> None:
-        """Open the matrix at `path` for vectors of `dim` numbers.
+    def __init__(self, path: Path, dim: int | None = None, model: str = "") -> None:
+        """Open the matrix at `path` for vectors of `dim` numbers, or as many as the first has.
 
-        Raises SearchIndexError if the files are damaged.
+        `model` is what makes them, which is kept beside them. Raises SearchIndexError if the files
+        are damaged.
         """
         self.path = path
-        self.dim = dim
+        self._dim = dim
+        self._model = model
         self._lock = threading.Lock()
         self._manifest = path / "manifest.json"
         self._stamp = (-1, -1)
-        self._view = self._empty()
+        self._view = self._empty(dim or 0)
         path.mkdir(parents=True, exist_ok=True)
         self._follow()
 
-    def _empty(self) -> _View:
-        ids = np.empty(0, np.int64)
-        scales = np.empty(0, np.float32)
-        return _View(np.empty((0, self.dim), np.int8), scales, ids, ids, ids, np.empty(0, bool), 0)
+    @staticmethod
+    def _empty(dim: int, sequence: int = 0, *, is_whole: bool = False) -> _View:
+        none = np.empty(0, np.int64)
+        rows = np.empty((0, dim), np.int8), np.empty(0, np.float32), none, np.empty(0, np.uint64)
+        return _View(*rows, none, none, np.empty(0, bool), sequence, is_whole)
+
+    @property
+    def dim(self) -> int:
+        """The length of each vector; 0 if that is not known yet."""
+        return int(self._follow().matrix.shape[1])
 
     @property
     def sequence(self) -> int:
@@ -100,12 +123,19 @@ class VectorMatrix:
         return self._follow().sequence
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the matrix has held everything once, so that search by it misses little."""
+        return self._follow().is_whole
+
+    @property
     def ids(self) -> NDArray[np.int64]:
         """The papers that have a vector, ascending."""
         return self._follow().ids
 
-    def _files(self) -> tuple[Path, Path, Path]:
-        return self.path / "vectors.i8", self.path / "scales.f32", self.path / "papers.i64"
+    def _files(self) -> tuple[Path, Path, Path, Path]:
+        names = ("vectors.i8", "scales.f32", "papers.i64", "texts.u64")
+        vectors, scales, papers, texts = (self.path / name for name in names)
+        return vectors, scales, papers, texts
 
     def _follow(self) -> _View:
         """Return the current view, mapped anew if the manifest was replaced.
@@ -118,32 +148,58 @@ class VectorMatrix:
                 if stamp != self._stamp:
                     self._view = self._map()
                     self._stamp = stamp
+        self._look(self._view)
         return self._view
+
+    def _look(self, view: _View) -> None:
+        """See that the mapped file was not cut short: reading beyond its end ends the process."""
+        try:
+            is_short = self._files()[0].stat().st_size < view.matrix.nbytes
+        except FileNotFoundError:
+            return
+        if is_short:
+            raise self._damaged()
+
+    def _damaged(self) -> SearchIndexError:
+        return SearchIndexError(f"the vectors in {self.path} are damaged: run `broadsheet rebuild`")
 
     def _map(self) -> _View:
         facts = manifest.read(self._manifest)
         if facts is None:
             return self._view
         try:
-            rows, sequence = facts["rows"], facts["sequence"]
+            rows, sequence = int(facts["rows"]), int(facts["sequence"])
+            # The first matrices did not say whether they are whole; they were never partial.
+            is_whole = bool(facts.get("whole", True))
             if rows == 0:
-                return self._empty()._replace(sequence=sequence)
-            arrays = self._arrays(rows)
-        except (OSError, ValueError, KeyError) as error:
+                return self._empty(self._dim or 0, sequence, is_whole=is_whole)
+            arrays = self._arrays(rows, int(facts["dim"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
             if manifest.stamp(self._manifest) == manifest.GONE:
                 return self._view
-            raise SearchIndexError(
-                f"the vectors in {self.path} are damaged: run `broadsheet rebuild`"
-            ) from error
-        return _view(*arrays, sequence=sequence)
+            raise self._damaged() from error
+        return _view(*arrays, sequence=sequence, is_whole=is_whole)
 
-    def _arrays(self, rows: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int64]]:
-        vectors, scales, papers = self._files()
+    def _arrays(self, rows: int, dim: int) -> _Arrays:
+        vectors, scales, papers, texts = self._files()
+        if self._dim not in {None, dim}:
+            raise ValueError(f"its vectors have {dim} numbers, those of the model {self._dim}")
         return (
-            np.memmap(vectors, np.int8, "r", shape=(rows, self.dim)),
+            np.memmap(vectors, np.int8, "r", shape=(rows, dim)),
             np.fromfile(scales, np.float32, rows).reshape(rows),
             np.fromfile(papers, np.int64, rows).reshape(rows),
+            _read_marks(texts, rows),
         )
+
+    def holds(self, papers: Sequence[int], texts: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return for each of `papers` whether its row was made of the text with this hash."""
+        view = self._follow()
+        wanted = np.asarray(papers, np.int64)
+        if not len(view.ids):
+            return np.zeros(len(wanted), bool)
+        at = np.searchsorted(view.ids, wanted).clip(max=len(view.ids) - 1)
+        found: NDArray[np.bool_] = (view.ids[at] == wanted) & (view.texts[view.rows[at]] == texts)
+        return found
 
     def append(
         self,
@@ -151,25 +207,53 @@ class VectorMatrix:
         vectors: NDArray[np.float32],
         drops: Sequence[int],
         sequence: int,
+        *,
+        texts: NDArray[np.uint64] | None = None,
+        is_whole: bool = False,
     ) -> None:
         """Add the vectors of `puts` and take out `drops`; afterwards `sequence` is held.
 
-        Appending again what is there already changes no answer.
+        `texts` are the hashes of what was embedded. What was whole once stays so. Appending again
+        what is there already changes no answer. Raises SearchIndexError if the vectors are of
+        another length than those that are there.
         """
         facts = manifest.read(self._manifest) or {"rows": 0}
-        gone = np.intersect1d(np.asarray(drops, np.int64), self.ids).tolist()
-        matrix, scales = quantise(vectors)
+        before = self._follow()
+        dim = self._fitting_dim(before, vectors)
+        gone = np.intersect1d(np.asarray(drops, np.int64), before.ids).tolist()
+        matrix, scales = quantise(vectors if len(vectors) else np.empty((0, dim), np.float32))
+        marks = np.zeros(len(puts), np.uint64) if texts is None else texts
         blocks = (
-            np.concatenate([matrix, np.zeros((len(gone), self.dim), np.int8)]),
+            np.concatenate([matrix, np.zeros((len(gone), dim), np.int8)]),
             np.concatenate([scales, np.zeros(len(gone), np.float32)]),
             np.array([*puts, *(-g for g in gone)], np.int64),
+            np.concatenate([marks, np.zeros(len(gone), np.uint64)]),
         )
-        self._extend(facts["rows"], blocks)
+        self._extend(facts["rows"], blocks, dim)
         rows = facts["rows"] + len(blocks[2])
-        manifest.write(self._manifest, {"rows": rows, "dim": self.dim, "sequence": sequence})
+        kept = {"rows": rows, "dim": dim, "sequence": sequence, "model": self._model}
+        manifest.write(self._manifest, kept | {"whole": is_whole or before.is_whole})
 
-    def _extend(self, rows: int, blocks: Sequence[NDArray[np.generic]]) -> None:
-        for path, block, width in zip(self._files(), blocks, (self.dim, 4, 8), strict=True):
+    def rewind(self, papers: NDArray[np.int64]) -> None:
+        """Keep the rows of `papers` alone, to be compared with their texts from the beginning."""
+        gone = np.setdiff1d(self.ids, papers).tolist()
+        self.append([], np.empty((0, self.dim), np.float32), gone, 0)
+        facts = manifest.read(self._manifest) or {}
+        manifest.write(self._manifest, facts | {"whole": False})
+
+    @staticmethod
+    def _fitting_dim(view: _View, vectors: NDArray[np.float32]) -> int:
+        held, given = int(view.matrix.shape[1]), int(vectors.shape[1])
+        if not len(vectors):
+            return held or given
+        if len(view.papers) and held != given:
+            raise SearchIndexError(
+                f"the model gives vectors of {given} numbers, and the index holds vectors of {held}"
+            )
+        return given
+
+    def _extend(self, rows: int, blocks: Sequence[NDArray[np.generic]], dim: int) -> None:
+        for path, block, width in zip(self._files(), blocks, (dim, 4, 8, 8), strict=True):
             path.touch()
             with path.open("r+b") as file:
                 file.truncate(rows * width)
@@ -246,8 +330,10 @@ def _view(
     matrix: NDArray[np.int8],
     scales: NDArray[np.float32],
     papers: NDArray[np.int64],
+    texts: NDArray[np.uint64],
     *,
     sequence: int,
+    is_whole: bool,
 ) -> _View:
     """Return the view in which the last row of each paper stands for it."""
     owners = np.abs(papers)
@@ -257,7 +343,16 @@ def _view(
     rows = rows[papers[rows] > 0]
     is_live = np.zeros(len(papers), bool)
     is_live[rows] = True
-    return _View(matrix, scales, papers, papers[rows], rows, is_live, sequence)
+    return _View(matrix, scales, papers, texts, papers[rows], rows, is_live, sequence, is_whole)
+
+
+def _read_marks(path: Path, rows: int) -> NDArray[np.uint64]:
+    """Return the hashes of the rows' texts; what is not there is 0, which is that of no text."""
+    marks = np.zeros(rows, np.uint64)
+    if path.exists():
+        found = np.fromfile(path, np.uint64, rows)
+        marks[: len(found)] = found
+    return marks
 
 
 def _rows_of(view: _View, papers: NDArray[np.int64]) -> NDArray[np.int64]:

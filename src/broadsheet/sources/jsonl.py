@@ -59,6 +59,13 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The names that each field is read from, the best first; docs/import.md shows this table."""
 
+# What Broadsheet itself wrote is read as it was meant: nothing is derived, turned or guessed.
+_OWN_FORM = 1
+_OWN_NAMES: Final = (
+    "id", "title", "abstract", "summary", "authors", "year", "submitted", "announced", "updated",
+    "published", "venue", "categories", "keywords", "comment", "withdrawn", "external_ids", "links",
+)  # fmt: skip
+
 # A value of another type is not the field: it stays in `extra` under its own name.
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "title": (object,),
@@ -80,10 +87,12 @@ _FIELD_OF: Final = {
     for field, names in ALIASES.items()
     for name in names
 }
+_OWN_FIELD_OF: Final = {n: (n, _TYPES.get(n, (str,)), False) for n in _OWN_NAMES}
 _RANK: Final = {name: rank for names in ALIASES.values() for rank, name in enumerate(names)}
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 _LINK = re.compile(r"(?i)https?://[^\s<>\"'\\\x00-\x20\x7f\ud800-\udfff]{1,2000}")
+_KIND = re.compile(r"[a-z]{1,16}")
 _PREFIXED = re.compile(r"(?i)(?:https?|info|arxiv|doi|acl|openreview|s2|openalex|pmid):")
 _PAPERLISTS = re.compile(r"(?i)pl:[^/]+/(.+)")
 # DOIs that only wrap another id come back as that id.
@@ -124,8 +133,8 @@ def kind_of(value: object) -> str:
 class _Draft:
     """An object taken apart: which key gives which field, and what is left over."""
 
-    __slots__ = ("chosen", "extra", "is_arxiv", "is_explicit", "line", "name", "obj", "own_id",
-                 "several", "source")  # fmt: skip
+    __slots__ = ("chosen", "extra", "is_arxiv", "is_explicit", "is_own", "line", "name", "obj",
+                 "own_id", "several", "source")  # fmt: skip
 
     def __init__(self, obj: dict[str, Any], name: str, line: int) -> None:
         self.obj = obj
@@ -135,6 +144,7 @@ class _Draft:
         self.several: list[tuple[str, str]] = []
         self.extra: dict[str, Any] = {}
         self.own_id = ""
+        self.is_own = obj.get("broadsheet") == _OWN_FORM
         self._sort()
         self._choose_source()
         self._choose_dates()
@@ -177,8 +187,9 @@ class _Draft:
 
     def _sort(self) -> None:
         chosen, extra = self.chosen, self.extra
+        fields = _OWN_FIELD_OF if self.is_own else _FIELD_OF
         for key, value in self.obj.items():
-            known = _FIELD_OF.get(key)
+            known = fields.get(key)
             if known is None:
                 extra[key] = value
             elif not (value or value == 0):
@@ -208,7 +219,7 @@ class _Draft:
         self.is_explicit = bool(_SOURCE.fullmatch(folded))
         if key and not self.is_explicit:
             self.extra[key] = self.obj[key]
-        kaggle = is_kaggle(self.obj)
+        kaggle = is_kaggle(self.obj) and not self.is_own
         self.source = folded if self.is_explicit else "arxiv" if kaggle else "file"
         self.is_arxiv = kaggle or self.source == "arxiv"
 
@@ -291,7 +302,8 @@ class _Draft:
         if isinstance(value, str):
             return tuple(split_authors(value))
         people = [value] if isinstance(value, dict) else value
-        if len(people) == 1 and type(people[0]) is str and "," in people[0]:
+        is_lone = len(people) == 1 and not self.is_own
+        if is_lone and type(people[0]) is str and "," in people[0]:
             # A list of one string that holds them all is common, too.
             return tuple(split_authors(people[0]))
         names = [_line(p) if type(p) is str else _line(_name(p)) for p in people]
@@ -341,6 +353,8 @@ class _Draft:
     def _ids_and_links(
         self, categories: tuple[str, ...]
     ) -> tuple[tuple[ExternalId, ...], tuple[tuple[str, str], ...]]:
+        if self.is_own:
+            return self._own_ids_and_links()
         ids: list[ExternalId | None] = []
         links: list[tuple[str, str]] = []
         for field, key in self.several:
@@ -356,6 +370,21 @@ class _Draft:
         self._foreign_ids(ids)
         self._link_list(ids, links)
         self._doi(ids)
+        return tuple(_distinct(ids)), tuple(_distinct(links))
+
+    def _own_ids_and_links(
+        self,
+    ) -> tuple[tuple[ExternalId, ...], tuple[tuple[str, str], ...]]:
+        """Return ids and links as Broadsheet wrote them: here no link gives an id."""
+        if "id" in self.chosen:
+            self.extra["id"] = self.obj["id"]
+            self.own_id = clean(str(self.obj["id"]))
+        given = self.obj["external_ids"] if "external_ids" in self.chosen else {}
+        ids = [_named_id(n, v) for n, values in given.items() for v in _listed(values)]
+        links = [_own_link(item) for item in self.obj["links"]] if "links" in self.chosen else []
+        for key, found in (("external_ids", ids), ("links", links)):
+            if None in found:
+                self.extra[key] = self.obj[key]
         return tuple(_distinct(ids)), tuple(_distinct(links))
 
     def _own_id(self, key: str, value: str | int, categories: tuple[str, ...]) -> ExternalId | None:
@@ -487,6 +516,19 @@ def _named_id(namespace: str, value: object) -> ExternalId | None:
     meant = _MEANT_BY.get(namespace, (namespace,))
     forms = map(_external_id, (text, f"{namespace}:{text}"))
     return next((i for i in forms if i and i.namespace in meant), None)
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _own_link(item: object) -> tuple[str, str] | None:
+    if not isinstance(item, dict):
+        return None
+    kind, url = item.get("kind"), item.get("url")
+    if not isinstance(kind, str) or not isinstance(url, str):
+        return None
+    return (kind, url) if _KIND.fullmatch(kind) and _LINK.fullmatch(url) else None
 
 
 def _kind_and_url(item: object) -> tuple[str, str]:

@@ -113,6 +113,17 @@ def _add_tables() -> None:
     for name in ("paper_id", "other_id"):
         op.create_index(op.f(f"ix_decisions_{name}"), "decisions", [name], unique=False)
     op.create_table(
+        "near_misses",
+        sa.Column("one", ROW_ID, nullable=False),
+        sa.Column("other", ROW_ID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("one", "other", name=op.f("pk_near_misses")),
+    )
+    op.create_index(op.f("ix_near_misses_other"), "near_misses", ["other"], unique=False)
+    op.create_table(
         "apart",
         sa.Column("one", ROW_ID, nullable=False),
         sa.Column("other", ROW_ID, nullable=False),
