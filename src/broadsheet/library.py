@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from broadsheet import __version__
 from broadsheet.collection import backup as keeping
 from broadsheet.collection import decisions as by_hand
-from broadsheet.collection import editions, health, repair, runs
+from broadsheet.collection import editions, health, near_misses, repair, runs
 from broadsheet.collection import papers as store
 from broadsheet.collection.database import HEAD, Database
 from broadsheet.collection.decisions import Decision
@@ -32,6 +32,8 @@ from broadsheet.errors import (
     StoreError,
 )
 from broadsheet.papers.appearances import Again
+from broadsheet.papers.duplicates import NearMiss
+from broadsheet.papers.duplicates import near_misses as find_near_misses
 from broadsheet.papers.identity import parse_external_id
 from broadsheet.papers.types import Paper, PaperId, Record, SavedPage
 from broadsheet.search import query as language
@@ -47,6 +49,9 @@ BATCH_CHARACTERS = 4_000_000
 """A batch of very large records ends earlier, so that memory stays flat."""
 SYNC_EVERY = 10_000
 """After so many changes an import feeds the index."""
+
+FEW = 5000
+"""So many papers are compared with each other while somebody waits for a page."""
 
 Item = Record | RecordError
 
@@ -355,6 +360,44 @@ class Library:
             paper = store.resolve(connection, ident) if ident else None
             return by_hand.recent(connection, limit, paper)
 
+    def duplicates(self, limit: int = 100, ident: str | None = None) -> list[NearMiss]:
+        """Return pairs of papers that may be one and that nobody has decided, surest first.
+
+        With `ident` only those of that paper. They are those that were found when somebody last
+        looked (`look_for_duplicates`); in a collection of at most `FEW` papers they are looked for
+        now, if it has changed since.
+        """
+        with self.database.read() as connection:
+            paper = store.resolve(connection, ident) if ident else None
+            look = near_misses.last_look(connection)
+            is_old = look is None or look.behind
+            if not is_old or store.count(connection) > FEW:
+                return near_misses.undecided(connection, limit, paper)
+            found = self._looked(connection, lambda _done, _total: None)
+        return [m for m in found if paper is None or paper in {m.one.id, m.other.id}][:limit]
+
+    def look_for_duplicates(self, progress: Callable[[int, int], None]) -> None:
+        """Compare all papers that have something rare in common, and keep what may be one."""
+        with self.database.read() as connection:
+            sequence = store.last_sequence(connection)
+            found = self._looked(connection, progress)
+        with self.writing(), self.database.write() as connection:
+            near_misses.keep(connection, found, sequence)
+
+    def last_look(self) -> near_misses.Look | None:
+        """Return when duplicates were last looked for, None if they never were or none were."""
+        with self.database.read() as connection:
+            return near_misses.last_look(connection)
+
+    @staticmethod
+    def _looked(connection: Connection, progress: Callable[[int, int], None]) -> list[NearMiss]:
+        return find_near_misses(
+            (paper for papers in _all_papers(connection) for paper in papers),
+            lambda ids: store.fetch(connection, ids),
+            apart=by_hand.told_apart(connection),
+            progress=progress,
+        )
+
     @staticmethod
     def _pair(connection: Connection, one: str, other: str) -> tuple[PaperId, PaperId]:
         return store.resolve(connection, one), store.resolve(connection, other)
@@ -625,3 +668,10 @@ def _differences(part: str, wanted: NDArray[np.int64], held: NDArray[np.int64]) 
             some = ", ".join(f"p{i}" for i in ids[:5])
             found.append(f"the {part} index {words} {len(ids)} papers ({some}…)")
     return found + ([f"the {part} index holds papers twice"] if len(set(held)) < len(held) else [])
+
+
+def _all_papers(connection: Connection) -> Iterator[list[Paper]]:
+    last = 0
+    while papers := store.fetch_after(connection, last, SYNC_EVERY):
+        yield papers
+        last = papers[-1].id

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,13 +26,11 @@ from broadsheet.collection.decisions import Decision
 from broadsheet.collection.runs import Reject, Run
 from broadsheet.editions.edition import CameAgain, Day, Edition, Placed, Section
 from broadsheet.library import Report, Sheet, Status
+from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper
 from broadsheet.search.engine import Hit, Page
 from broadsheet.search.highlight import Marked
-
-if TYPE_CHECKING:
-    from broadsheet.papers.duplicates import NearMiss
 
 _WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 110)
 _console = Console(width=_WIDTH, highlight=False)

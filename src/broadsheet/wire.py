@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from broadsheet.collection.backup import Manifest
 from broadsheet.collection.decisions import Decision
@@ -12,13 +12,11 @@ from broadsheet.collection.runs import Reject, Run
 from broadsheet.editions.edition import Day, Edition, Listing, Placed
 from broadsheet.errors import BroadsheetError, QueryError, status_of
 from broadsheet.library import Report, Sheet, Status
+from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper, SavedPage
 from broadsheet.search.engine import Hit, Page
 from broadsheet.search.ranking import Reason
-
-if TYPE_CHECKING:
-    from broadsheet.papers.duplicates import NearMiss
 
 Json = dict[str, Any]
 

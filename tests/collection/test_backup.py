@@ -140,7 +140,7 @@ def test_progress_is_told_in_bytes(kept: Path, file: Path, tmp_path: Path):
     write(kept / "home" / DATABASE, tmp_path / "b", now=NOW, progress=progress)
     restore(tmp_path / "b", tmp_path / "new", now=NOW, progress=progress)
 
-    assert list(told) == ["copying", "compressing", "checking", "restoring"]
+    assert list(told) == ["copying", "compressing", "verifying", "checking", "restoring"]
     for steps in told.values():
         assert steps == sorted(steps)
         assert steps[-1][0] == steps[-1][1] > 0
@@ -315,7 +315,7 @@ def test_a_home_without_a_collection_has_no_backup(tmp_path: Path):
 
 def test_a_backup_that_fails_on_the_way_leaves_nothing(kept: Path, tmp_path: Path):
     """Whatever goes wrong, and whenever, neither half a file nor a copy stays behind."""
-    for when in ("copying", "compressing"):
+    for when in ("copying", "compressing", "verifying"):
 
         def fail(what: str, _done: int, _size: int, when: str = when) -> None:
             if what == when:
@@ -324,6 +324,22 @@ def test_a_backup_that_fails_on_the_way_leaves_nothing(kept: Path, tmp_path: Pat
         with pytest.raises(KeyboardInterrupt):
             write(kept / "home" / DATABASE, tmp_path / "b", now=NOW, progress=fail)
         assert names_in(tmp_path) == []
+
+
+def test_a_backup_that_cannot_be_read_back_is_none(kept: Path, tmp_path: Path, monkeypatch):
+    """What was written is read again before it is called a backup: a bad disk is found out."""
+    pack = backup._pack
+
+    def pack_badly(file: Path, *rest: Any) -> None:
+        pack(file, *rest)
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+
+    monkeypatch.setattr(backup, "_pack", pack_badly)
+    with pytest.raises(StoreError, match="is damaged"):
+        write(kept / "home" / DATABASE, tmp_path / "b", now=NOW)
+    assert names_in(tmp_path) == []
 
 
 def test_a_damaged_record_is_told_and_not_kept(tmp_path: Path):

@@ -129,7 +129,7 @@ def test_what_was_there_is_kept_before_an_upgrade(saved, tmp_path: Path):
     assert done is not None
     assert (done.before, done.after) == (told["schema"], HEAD)
     assert done.backup == home / BACKUPS / f"before-{HEAD}-20261201T063000Z.tar.zst"
-    assert set(steps) == {"copying", "compressing"}
+    assert set(steps) == {"copying", "compressing", "verifying"}
     assert schema_of(home / DATABASE) == HEAD
     backup.restore(done.backup, tmp_path / "as it was", now=NOW)
     assert rows(tmp_path / "as it was" / DATABASE) == before

@@ -163,6 +163,20 @@ def test_paper_names_its_edition(client, twice):
     assert {"/2026/03/17", "/2026/03/18"} <= {a["href"] for a in page.links}
 
 
+def test_a_large_collection_shows_what_was_found_last(decider, own, pair, monkeypatch):
+    """Where comparing all papers takes a while, the page shows what was found, and how old that is."""
+    monkeypatch.setattr("broadsheet.library.FEW", 1)
+    monkeypatch.setattr("broadsheet.web.deciding.FEW", 1)
+    assert "No pairs are known." in read(decider, "/duplicates").text
+    assert decider.get("/api/duplicates").json() == {"pairs": [], "behind": None}
+    own.look_for_duplicates(lambda _done, _total: None)
+    page = read(decider, "/duplicates")
+    assert f"The same paper : {pair[0]} and {pair[1]}" in page.text
+    assert "compares them again" not in page.text
+    own.split("arxiv:2603.00001", "acl:2026.moon-1.1")
+    assert re.search(r"compared [23] changes ago", read(decider, "/duplicates").text)
+
+
 def test_differences_are_marked(client):
     """Of two titles the words are marked that the other does not have."""
     text = client.get("/duplicates").text
@@ -349,7 +363,7 @@ def test_no_request_for_reading_changes_anything(client, library, twice):
     urls = [
         "/", "/?q=moon", "/2026", "/2026/03", "/2026/w12", "/2026/03/17", "/search?q=moon",
         "/2026/03/17?section=more", f"/paper/{twice}", f"/paper/{twice}?done=1", "/duplicates",
-        "/duplicates?done=1&page=1", "/about/query", "/healthz", "/static/broadsheet.css",
+        "/duplicates?done=1&page=1", "/about/query", "/healthz", "/static/broadsheet.css", "/status",
         "/export/jsonl", "/api/search?q=moon", f"/api/papers/{twice}", "/api/openapi.json",
         f"/api/papers/{twice}/similar", "/api/latest", "/api/edition", "/api/calendar",
         "/api/edition/papers?section=more", "/api/duplicates", "/api/decisions", "/api/status",
@@ -454,8 +468,8 @@ def test_serve_knows_itself_by_the_names_that_are_set(home):
     words = command("--home", home, "serve", "--port", 0)
     process = start(words, BROADSHEET_NAMES="Papers.example.org, box")
     try:
-        line = next(filter(b"served at".__contains__, process.stdout)).decode()
-        port = int(re.search(r":(\d+)/", line)[1])
+        lines = (re.search(rb"served at http://\S+:(\d+)/", line) for line in process.stdout)
+        port = int(next(filter(None, lines))[1])
         told = {name: _undo_as(port, name) for name in ("box:99", "papers.example.org", "evil")}
         process.terminate()
         _, _, errors = ended(process)

@@ -1,6 +1,7 @@
 """The pages: what they show, where they lead, and what they never let through."""
 
 import re
+from dataclasses import replace
 from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
@@ -404,7 +405,8 @@ def test_status_page_warns_in_words(client, library, monkeypatch):
     status = library.status()
     index = status.index._replace(lag=12, last=50)
     run = status.runs[0]._replace(outcome="failed", reason=SCRIPT, source=SCRIPT)
-    found = status._replace(warnings=[f"The disk is full. {SCRIPT}"], index=index, runs=[run] * 90)
+    said = [f"The disk is full. {SCRIPT}"]
+    found = replace(status, warnings=said, index=index, runs=[run] * 90)
     monkeypatch.setattr(library, "status", lambda: found)
     page = read(client, "/status")
 

@@ -16,13 +16,24 @@ Note = Annotated[str, typer.Option("--note", help="Why, for those who come later
 
 
 @app.command()
-def duplicates(limit: Limit = 50, home: Home = None, as_json: AsJson = False) -> None:
+def duplicates(
+    limit: Limit = 50,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="Only what was found the last time, without looking.")
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """List pairs of papers that may be one, surest first, with the evidence."""
     from broadsheet import present, wire
     from broadsheet.present import Bar
 
-    with opened(home) as library, Bar("papers") as bar:
-        found = library.duplicates(limit, progress=lambda n, of: bar.show("comparing", n, of, n))
+    with opened(home) as library:
+        look = library.last_look()
+        if not kept and (look is None or look.behind):
+            with Bar("pairs") as bar:
+                library.look_for_duplicates(lambda n, of: bar.show("comparing", n, of, n))
+        found = library.duplicates(limit)
     if as_json:
         print_json({"pairs": [wire.near_miss(pair) for pair in found]})
     else:

@@ -132,9 +132,12 @@ def _write(
         _copy(database, copy, progress)
         paths = {DATABASE: copy}
         if (settings := database.with_name(FILE_NAME)).is_file():
-            paths[FILE_NAME] = settings
+            paths[FILE_NAME] = place.with_name(FILE_NAME)
+            shutil.copyfile(settings, paths[FILE_NAME])
         manifest = _described(paths, now)
         _pack(place, manifest, paths, progress)
+        # What cannot be read back would be found out only when it is needed.
+        _read(place, None, progress, "verifying")
     return manifest
 
 

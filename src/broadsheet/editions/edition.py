@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import orjson
 from sqlalchemy import Connection
@@ -18,14 +19,23 @@ from broadsheet.collection.database import Database
 from broadsheet.collection.editions import DayCount, Slim
 from broadsheet.editions import calendar
 from broadsheet.editions.calendar import Period
-from broadsheet.editions.order import LEAD, REST, REST_LABEL, Candidate, Place, arrange, foremost
+from broadsheet.editions.order import (
+    LEAD,
+    REST,
+    REST_LABEL,
+    Candidate,
+    Place,
+    arrange,
+    foremost,
+    reason,
+)
 from broadsheet.editions.topics import clusters
 from broadsheet.errors import QueryError, SearchIndexError, StoreError
 from broadsheet.papers.categories import category_label
 from broadsheet.papers.types import Paper
 from broadsheet.search import query as language
 from broadsheet.search.index import Index
-from broadsheet.search.query import And, Like, Node, Phrase, Query, Word
+from broadsheet.search.query import And, Like, Node, Not, Or, Phrase, Query, Word
 from broadsheet.search.ranking import Reason
 
 PLACES = 2000
@@ -40,8 +50,8 @@ SHOWN = 8
 SECTIONS = 24
 """Sections that an edition shows papers of; the others are named."""
 AGAIN = 30
-LEAD_TEXT = 300
-"""Characters of abstract that a leading paper must have, unless readers voted for it."""
+LEAD_TEXT = 200
+"""Characters of text that a leading paper must have, unless readers voted for it."""
 SETTLED = timedelta(hours=12)
 """An edition is closed when its day is over everywhere and nothing came for so long."""
 RUN = timedelta(days=1)
@@ -113,20 +123,35 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """The places of a period, and how large its sections really are."""
+    """The places of a period, and how many papers its sections and bases really have."""
 
     places: list[Place]
     totals: Counter[str]
     basis: Counter[str]
-    is_whole: bool
     was_kept: bool
-    is_closed: bool = False
+    is_closed: bool
     stamp: tuple[object, ...] = ()
     made: dict[str, Edition] = field(default_factory=dict)
 
     def of(self, section: str) -> list[Place]:
         """Return the places of one section."""
         return [p for p in self.places if p.section == section]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all papers of the period have a place."""
+        return len(self.places) == self.basis.total()
+
+    @property
+    def sections(self) -> set[str]:
+        """The sections that are of a topic."""
+        return {p.section for p in self.places} - {LEAD, REST}
+
+    @property
+    def names(self) -> list[str]:
+        """All sections but that of the leads, in order; `more` also for what has no place."""
+        there = dict.fromkeys(p.section for p in self.places if p.section != LEAD)
+        return list(there | ({REST: None} if self.totals[REST] else {}))
 
 
 class Editions:
@@ -147,12 +172,17 @@ class Editions:
 
         All bare words of the query must be there. Raises QueryError.
         """
-        narrowing = _narrowing(query)
+        asked = language.parse(query)
         with self._database.read() as connection:
-            order = self._order(connection, period, narrowing)
-            made = order.made.get("edition")
+            order = self._order(connection, period, _narrowing(asked))
+            near = _nearest(connection, period.first, period.last)
+            made = order.made.get(str(asked))
             if made is None:
-                made = order.made["edition"] = self._read(connection, period, narrowing, order)
+                made = self._read(connection, period, asked, order)
+            if (made.before, made.after) != near:
+                # Other days come and go without touching this one.
+                made = replace(made, before=near[0], after=near[1])
+            order.made[str(asked)] = made
         return made
 
     def listing(
@@ -160,18 +190,19 @@ class Editions:
     ) -> Listing:
         """Return a slice of all papers of one section, in the order of the edition."""
         with self._database.read() as connection:
-            order = self._order(connection, period, _narrowing(query))
+            order = self._order(connection, period, _narrowing(language.parse(query)))
             own = order.of(section)
             total = order.totals[section] if section != LEAD else len(own)
             places = own[offset : offset + limit]
-            if not order.is_whole and section != LEAD:
-                places = self._beyond(connection, period, order, section, offset, limit)
+            if total > len(own) and len(places) < limit:
+                start = max(offset - len(own), 0)
+                places += _beyond(connection, period, order, section, start, limit - len(places))
             return Listing(section_label(section), total, _placed(connection, places))
 
     def calendar(self, first: date, last: date) -> list[Day]:
         """Return every day from `first` to `last` with how many papers it holds."""
         with self._database.read() as connection:
-            return list(_calendar(connection, first, last, self._clock()))
+            return list(_calendar(connection, first, last, self._today()))
 
     def newest(self, until: date) -> date | None:
         """Return the newest day until `until` that holds papers."""
@@ -182,41 +213,51 @@ class Editions:
     def nearest(self, first: date, last: date) -> tuple[date | None, date | None]:
         """Return the nearest days that hold papers, before `first` and after `last`."""
         with self._database.read() as connection:
-            found = store.nearest(connection, first.isoformat(), last.isoformat())
-        before, after = (date.fromisoformat(day) if day else None for day in found)
-        return before, after
+            return _nearest(connection, first, last)
+
+    def _today(self) -> date:
+        """Return the day it is, where this machine stands."""
+        return self._clock().astimezone().date()
 
     # ------------------------------------------------------------------ the order
 
     def _order(self, connection: Connection, period: Period, query: Query | None) -> _Order:
         key = (period.key, str(query or ""))
         days = store.days(connection, period.first.isoformat(), period.last.isoformat())
-        is_closed = self._is_closed(period, days)
-        stamp = (
-            max((d.touched for d in days), default=0), len(days), is_closed,
-            self._index.sequence if query else self._index.sequence >= _touched(days),
-        )  # fmt: skip
+        is_over, sequence = self._is_over(period, days), self._sequence()
+        is_current = sequence >= _touched(days)
+        # What has not come yet is empty for another reason than what is past.
+        until = min(self._today(), period.last + timedelta(1))
+        stamp = (_touched(days), len(days), until, is_over, sequence if query else is_current)
         with self._lock:
             found = self._orders.get(key)
             if found is not None and found.stamp == stamp:
                 self._orders.move_to_end(key)
                 return found
         made = self._arranged(connection, period, days, query)
-        made = replace(made, is_closed=is_closed, stamp=stamp)
-        if is_closed and query is None and not made.was_kept and made.places:
-            self._keep(connection, period, made.places, days)
+        made = replace(made, is_closed=made.is_closed or is_over, stamp=stamp)
+        if is_over and is_current and query is None and not made.was_kept and made.places:
+            self._keep(connection, period, made)
         with self._lock:
             self._orders[key] = made
             while len(self._orders) > _CACHED:
                 self._orders.popitem(last=False)
         return made
 
-    def _is_closed(self, period: Period, days: Sequence[DayCount]) -> bool:
+    def _is_over(self, period: Period, days: Sequence[DayCount]) -> bool:
+        """Return whether a period has ended and nothing came for it of late."""
         now = self._clock().astimezone(UTC)
         if not calendar.closes(period.last) <= now:
             return False
         changed = max((d.changed for d in days), default="")
         return not changed or datetime.fromisoformat(changed) + SETTLED <= now
+
+    def _sequence(self) -> int:
+        """Return what the index holds of the change log; less than nothing if it is damaged."""
+        try:
+            return self._index.sequence
+        except SearchIndexError:
+            return -1
 
     def _arranged(
         self,
@@ -227,41 +268,47 @@ class Editions:
     ) -> _Order:
         """Return the order of a period: the one that was kept, with what came later at its end."""
         first, last = period.first.isoformat(), period.last.isoformat()
-        slims = self._candidates(connection, period, days, query)
-        kept = _read_kept(store.kept(connection, period.key))
-        known = {p.paper for p in kept}
-        if kept:
-            kept = _still_there(connection, kept, {s.id for s in slims}, is_whole=query is not None)
-            late = [s for s in slims if s.id not in known]
-            places = kept + _late(late)
-        else:
-            places = self._fresh(connection, first, slims)
-        total = sum(d.papers for d in days)
-        is_whole = query is not None or len(slims) >= total
-        totals = Counter(p.section for p in places if p.section != LEAD)
-        basis = Counter(s.basis for s in slims)
-        if not is_whole:
-            topics, basis = store.counts(connection, first, last)
-            sections = {p.section for p in places}
-            totals = Counter[str]()
-            for topic, n in topics.items():
-                totals[topic if topic in sections else REST] += n
-        return _Order(places, totals, basis, is_whole, was_kept=bool(kept))
-
-    def _candidates(
-        self,
-        connection: Connection,
-        period: Period,
-        days: Sequence[DayCount],
-        query: Query | None,
-    ) -> list[Slim]:
         if query is not None:
-            inside = store.ids_between(
-                connection, period.first.isoformat(), period.last.isoformat()
-            )
-            return store.of_ids(connection, self._index.matching((), query, inside).tolist())
+            return self._narrowed(connection, period, days, query)
+        kept = _read_kept(store.kept(connection, period.key))
+        slims = self._candidates(connection, days)
+        if kept is None:
+            places = self._fresh(connection, first, slims)
+        else:
+            slims, places = _as_kept(connection, kept, slims, (first, last))
+        if len(places) >= sum(d.papers for d in days):
+            counts = _Counts.of(places, slims)
+        else:
+            counts = _Counts.beyond(places, slims, *store.counts(connection, first, last))
+        was_kept = kept is not None
+        return _Order(places, counts.totals, counts.basis, was_kept, is_closed=was_kept)
+
+    def _candidates(self, connection: Connection, days: Sequence[DayCount]) -> list[Slim]:
+        """Return the papers of some days that are put in order, all of them if they are few."""
         filled = [d.day for d in days if d.papers]
         return store.strongest(connection, filled, max(PLACES // max(len(filled), 1), 20))
+
+    def _narrowed(
+        self, connection: Connection, period: Period, days: Sequence[DayCount], query: Query
+    ) -> _Order:
+        """Return the order of those papers that match: that of the whole period once it is closed.
+
+        What has no place in the order of the whole comes after what has.
+        """
+        first = period.first.isoformat()
+        inside = store.ids_between(connection, first, period.last.isoformat())
+        slims = store.of_ids(connection, self._index.matching((), query, inside).tolist())
+        is_kept = store.kept(connection, period.key) is not None
+        if is_closed := is_kept or self._is_over(period, days):
+            whole = self._order(connection, period, None)
+            there = {s.id for s in slims}
+            places = [p for p in whole.places if p.paper in there]
+            rest = sorted(slims, key=_strength, reverse=True)
+            places += _unplaced(rest, {p.paper for p in places}, whole.sections)
+        else:
+            places = self._fresh(connection, first, slims)
+        counts = _Counts.of(places, slims)
+        return _Order(places, counts.totals, counts.basis, was_kept=False, is_closed=is_closed)
 
     def _fresh(self, connection: Connection, first: str, slims: Sequence[Slim]) -> list[Place]:
         """Return the order that papers would have if none was kept."""
@@ -302,42 +349,34 @@ class Editions:
             return {}
         return clusters(papers.titles(connection, bare), [int(i) for i in ids], vectors)
 
-    def _keep(
-        self,
-        connection: Connection,
-        period: Period,
-        places: Sequence[Place],
-        days: Sequence[DayCount],
-    ) -> None:
+    def _keep(self, connection: Connection, period: Period, order: _Order) -> None:
         """Keep the order of a closed period; when that cannot be now, it is kept another time."""
         now = self._clock().astimezone(UTC)
-        is_running = runs.is_running(connection, _stamp(now - RUN))
-        if self._index.sequence < _touched(days) or is_running:
+        if runs.is_running(connection, _stamp(now - RUN)):
             return
-        body = orjson.dumps([[p.paper, p.section, *p.reason] for p in places]).decode()
+        places = [[p.paper, p.section, *p.reason] for p in order.places]
+        body = orjson.dumps({"whole": order.is_whole, "places": places}).decode()
         try:
-            with self._database.write() as writing:
+            with self._database.write(patience_s=0) as writing:
                 store.keep(writing, period.key, body, _stamp(now))
         except StoreError:
             return
 
     # ------------------------------------------------------------------ reading
 
-    def _read(
-        self, connection: Connection, period: Period, query: Query | None, order: _Order
-    ) -> Edition:
+    def _read(self, connection: Connection, period: Period, asked: Query, order: _Order) -> Edition:
         first, last = period.first.isoformat(), period.last.isoformat()
-        names = list(dict.fromkeys(p.section for p in order.places if p.section != LEAD))
+        names = order.names
         shown = {LEAD: order.of(LEAD)}
         shown |= {n: order.of(n)[:SHOWN] for n in names[:SECTIONS]}
         flat = [p for places in shown.values() for p in places]
         read: dict[int, Placed] = {p.paper.id: p for p in _placed(connection, flat)}
-        before, after = store.nearest(connection, first, last)
-        days = tuple(_calendar(connection, period.first, period.last, self._clock()))
+        before, after = _nearest(connection, period.first, period.last)
+        days = tuple(_calendar(connection, period.first, period.last, self._today()))
         total = sum(order.basis.values())
         return Edition(
             period=period,
-            query=str(query or ""),
+            query=str(asked),
             total=total,
             basis=dict(order.basis),
             is_closed=order.is_closed,
@@ -349,31 +388,12 @@ class Editions:
                 )
                 for n in names
             ),
-            again=() if query else _again(connection, first, last),
+            again=() if asked.root else _again(connection, first, last),
             days=days,
-            before=date.fromisoformat(before) if before else None,
-            after=date.fromisoformat(after) if after else None,
-            silence=None if total else _why_empty(days, query),
+            before=before,
+            after=after,
+            silence=None if total else _why_empty(days),
         )  # fmt: skip
-
-    @staticmethod
-    def _beyond(
-        connection: Connection,
-        period: Period,
-        order: _Order,
-        section: str,
-        offset: int,
-        limit: int,
-    ) -> list[Place]:
-        """Return places of a section that is too large to be put in order whole."""
-        first, last = period.first.isoformat(), period.last.isoformat()
-        topics, _ = store.counts(connection, first, last)
-        sections = {p.section for p in order.places} - {REST, LEAD}
-        wanted = [section] if section != REST else [t for t in topics if t not in sections]
-        found = store.of_topics(connection, first, last, wanted, offset=offset, limit=limit)
-        return [
-            Place(s.id, section, Reason("recency", f"of {s.day}" if s.day else "")) for s in found
-        ]
 
 
 # ---------------------------------------------------------------------------- parts
@@ -384,21 +404,38 @@ def section_label(name: str) -> str:
     return {LEAD: "Leading papers", REST: REST_LABEL}.get(name) or category_label(name)
 
 
-def _narrowing(text: str) -> Query | None:
-    """Return the query as conditions alone: a bare word, which only ranks, must be there too."""
-    query = language.parse(text)
+def _narrowing(query: Query) -> Query | None:
+    """Return a query as conditions alone: a bare word, which only ranks, must be there too.
+
+    Raises QueryError for what would put papers in another order.
+    """
+    if query.sort or _holds_like(query.root):
+        name = "sort" if query.sort else "like"
+        at = next((m.start() for m in _ORDERING.finditer(query.text) if m[1]), 0)
+        raise QueryError(
+            f"{name}: puts papers in another order, but an edition has its own",
+            query=query.text,
+            position=at,
+            hint=f"Narrow it with words and fields, or use {name}: in the search.",
+        )
     if query.root is None:
         return None
     nodes = query.root.nodes if isinstance(query.root, And) else (query.root,)
-    if any(isinstance(n, Like) for n in nodes):
-        raise QueryError(
-            "like: ranks papers, but an edition has its own order",
-            query=query.text,
-            position=max(query.text.lower().rfind("like:"), 0),
-            hint="narrow it with words and fields, or use like: in the search",
-        )
     kept = tuple(map(_required, nodes))
     return Query(And(kept) if len(kept) > 1 else kept[0])
+
+
+_QUOTE = '"\u201c\u201d\u201e\u201f'
+# Quoted text is passed over.
+_ORDERING = re.compile(rf"[{_QUOTE}][^{_QUOTE}]*[{_QUOTE}]?|\b((?:like|sort):)", re.IGNORECASE)
+
+
+def _holds_like(node: Node | None) -> bool:
+    if isinstance(node, Not):
+        return _holds_like(node.node)
+    if isinstance(node, And | Or):
+        return any(map(_holds_like, node.nodes))
+    return isinstance(node, Like)
 
 
 def _required(node: Node) -> Node:
@@ -413,17 +450,125 @@ def _touched(days: Sequence[DayCount]) -> int:
     return max((d.touched for d in days), default=0)
 
 
-def _read_kept(body: str | None) -> list[Place]:
-    rows = orjson.loads(body) if body else []
-    return [Place(paper, section, Reason(*reason)) for paper, section, *reason in rows]
+def _nearest(connection: Connection, first: date, last: date) -> tuple[date | None, date | None]:
+    found = store.nearest(connection, first.isoformat(), last.isoformat())
+    before, after = (date.fromisoformat(day) if day else None for day in found)
+    return before, after
+
+
+# ---------------------------------------------------------------------------- counts
+
+
+class _Counts(NamedTuple):
+    """How many papers each section but that of the leads has, and each basis."""
+
+    totals: Counter[str]
+    basis: Counter[str]
+
+    @classmethod
+    def of(cls, places: Sequence[Place], slims: Sequence[Slim]) -> Self:
+        """Count what has a place."""
+        placed = {p.paper for p in places}
+        return cls(
+            Counter(p.section for p in places if p.section != LEAD),
+            Counter(s.basis for s in slims if s.id in placed),
+        )
+
+    @classmethod
+    def beyond(
+        cls,
+        places: Sequence[Place],
+        slims: Sequence[Slim],
+        topics: Counter[str],
+        basis: Counter[str],
+    ) -> Self:
+        """Count all papers of a period: those without a place stand in the section of their topic.
+
+        `topics` has how many papers of the whole period have each topic.
+        """
+        totals = Counter(p.section for p in places if p.section != LEAD)
+        sections, placed = set(totals) - {REST}, {p.paper for p in places}
+        for topic, n in (topics - Counter(s.topic for s in slims if s.id in placed)).items():
+            totals[topic if topic in sections else REST] += n
+        return cls(totals, basis)
+
+
+def _beyond(
+    connection: Connection, period: Period, order: _Order, section: str, offset: int, limit: int
+) -> list[Place]:
+    """Return papers of a section that have no place, strongest first."""
+    first, last = period.first.isoformat(), period.last.isoformat()
+    found = store.further(
+        connection, first, last, section if section != REST else None, sorted(order.sections),
+        [p.paper for p in order.places], offset=offset, limit=limit,
+    )  # fmt: skip
+    return [_by_day(s, section) for s in found]
+
+
+def _unplaced(
+    slims: Iterable[Slim], placed: Container[int], sections: Container[str]
+) -> Iterator[Place]:
+    """Yield the papers that have no place yet, each in the section of its topic."""
+    for slim in slims:
+        if slim.id not in placed:
+            yield _by_day(slim, slim.topic if slim.topic in sections else REST)
+
+
+def _by_day(slim: Slim, section: str) -> Place:
+    return Place(
+        slim.id, section, reason(Candidate(slim.id, section, slim.upvotes, None, slim.day))
+    )
+
+
+def _strength(slim: Slim) -> tuple[int, str, int]:
+    """Return what sorts papers as `store.further` does, the strongest last."""
+    return -1 if slim.upvotes is None else slim.upvotes, slim.day or "", slim.id
+
+
+# ---------------------------------------------------------------------------- kept orders
+
+
+class _Kept(NamedTuple):
+    """An order as it was kept; `is_whole` if every paper of the period had a place in it."""
+
+    places: list[Place]
+    is_whole: bool
+
+
+def _read_kept(body: str | None) -> _Kept | None:
+    if body is None:
+        return None
+    found = orjson.loads(body)
+    rows = found["places"]
+    places = [Place(paper, section, Reason(*reason)) for paper, section, *reason in rows]
+    return _Kept(places, found["whole"])
+
+
+def _as_kept(
+    connection: Connection, kept: _Kept, slims: Sequence[Slim], span: tuple[str, str]
+) -> tuple[list[Slim], list[Place]]:
+    """Return the papers and places of a period as they were kept, with what came later at the end.
+
+    `slims` are the papers of the period that would be put in order today.
+    """
+    there = {s.id: s for s in slims}
+    lacking = [p.paper for p in kept.places if p.paper not in there]
+    into = store.survivors(connection, lacking)
+    first, last = span
+    for slim in store.of_ids(connection, [*lacking, *into.values()]):
+        if first <= slim.edition <= last:
+            there[slim.id] = slim
+    places = _still_there(kept.places, into, there)
+    if kept.is_whole:
+        placed = {p.paper for p in places}
+        places += _late(s for s in slims if s.id not in placed)
+    return list(there.values()), places
 
 
 def _still_there(
-    connection: Connection, kept: Sequence[Place], there: set[int], *, is_whole: bool
+    kept: Sequence[Place], into: Mapping[int, int], there: Container[int]
 ) -> list[Place]:
     """Return the kept places of papers that still belong to the period, merged ones followed."""
-    gone = [p.paper for p in kept if p.paper not in there]
-    into = store.survivors(connection, gone) if gone and not is_whole else {}
     seen: set[int] = set()
     found = []
     for place in kept:
@@ -434,10 +579,13 @@ def _still_there(
     return found
 
 
-def _late(slims: Sequence[Slim]) -> list[Place]:
+def _late(slims: Iterable[Slim]) -> list[Place]:
     """Return the places of papers that came after their edition was closed: at its end."""
-    why = Reason("late", "filed after this edition was closed")
+    why = Reason("late", "came after this edition was closed")
     return [Place(s.id, REST, why) for s in sorted(slims, key=lambda s: s.id)]
+
+
+# ---------------------------------------------------------------------------- papers and days
 
 
 def _placed(connection: Connection, places: Sequence[Place]) -> tuple[Placed, ...]:
@@ -452,12 +600,12 @@ def _again(connection: Connection, first: str, last: str) -> tuple[CameAgain, ..
     return tuple(CameAgain(p, rows[p.id].day, rows[p.id].kind, rows[p.id].note) for p in found)
 
 
-def _calendar(connection: Connection, first: date, last: date, now: datetime) -> Iterator[Day]:
+def _calendar(connection: Connection, first: date, last: date, today: date) -> Iterator[Day]:
     counts = {d.day: d.papers for d in store.days(connection, first.isoformat(), last.isoformat())}
     for n in range((last - first).days + 1):
         day = first + timedelta(n)
         papers_of = counts.get(day.isoformat(), 0)
-        yield Day(day, papers_of, None if papers_of else _silence(day, now.date()))
+        yield Day(day, papers_of, None if papers_of else _silence(day, today))
 
 
 def _silence(day: date, today: date) -> str:
@@ -466,9 +614,9 @@ def _silence(day: date, today: date) -> str:
     return calendar.silence(day) or "nothing was filed for this day"
 
 
-def _why_empty(days: Sequence[Day], query: Query | None) -> str:
+def _why_empty(days: Sequence[Day]) -> str:
     """Return why an edition holds nothing, in a sentence."""
-    if query is not None and any(d.papers for d in days):
+    if any(d.papers for d in days):
         return "No paper of this edition matches."
     reasons = list(dict.fromkeys(d.silence for d in days if d.silence))
     text = reasons[0] if len(reasons) == 1 else "nothing was filed for these days"

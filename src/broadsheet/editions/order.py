@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ LEADS = ((30, 5), (8, 3), (1, 1))
 PER_SECTION = 2
 """So many leads come from one section at most, as long as others have some to offer."""
 SMALL = 3
-"""A section of fewer papers joins the rest, unless all are small."""
+"""A section of fewer papers joins the rest."""
 LEAD = "lead"
 REST = "more"
 REST_LABEL = "More papers"
@@ -62,9 +63,10 @@ def arrange(
     leads = _leads(able, len(ranked))
     led = {c.paper for c in leads}
     sizes = Counter(sections[c.section] for c in ranked)
+    # Within a section they stay as they are ranked.
     rest = sorted(
         (c for c in ranked if c.paper not in led),
-        key=lambda c: (_place_of(sections[c.section], sizes), _strength(c)),
+        key=lambda c: _place_of(sections[c.section], sizes),
     )
     return [Place(c.paper, LEAD, reason(c)) for c in leads] + [
         Place(c.paper, sections[c.section], reason(c)) for c in rest
@@ -74,7 +76,8 @@ def arrange(
 def merged_sections(names: Iterable[str]) -> Mapping[str, str]:
     """Return for each topic the section that it stands in: its own, or `more` if it is small."""
     sizes = Counter(names)
-    large = {name for name, size in sizes.items() if size >= SMALL and name}
+    # A source may call a category what a part of the page is called.
+    large = {n for n, size in sizes.items() if size >= SMALL and n not in {"", LEAD, REST}}
     return {name: name if name in large else REST for name in sizes}
 
 
@@ -83,12 +86,21 @@ def _place_of(section: str, sizes: Mapping[str, int]) -> tuple[bool, int, str]:
 
 
 def _strength(c: Candidate) -> tuple[bool, int, bool, float, tuple[int, ...], int]:
-    """Return what sorts the stronger first; a missing signal is not a zero, and stands last."""
-    # A month or a year alone stands behind the days of that time.
-    day = tuple(-int(part) for part in f"{c.recent or '0'}-0-0".split("-")[:3])
+    """Return what sorts the stronger first.
+
+    A missing signal is not a zero: no votes at all, counted or not, leave it to the newness, and
+    papers whose newness is not known stand behind those where it is.
+    """
     return (
-        not c.upvotes, -(c.upvotes or 0), c.newness is None, -(c.newness or 0.0), day, -c.paper,
+        not c.upvotes, -(c.upvotes or 0), c.newness is None, -(c.newness or 0.0),
+        _age(c.recent or "0"), -c.paper,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _age(day: str) -> tuple[int, ...]:
+    """Return what sorts newer days first, a month or a year behind the days of that time."""
+    return tuple(-int(part) for part in f"{day}-0-0".split("-")[:3])
 
 
 def _leads(ranked: Sequence[Candidate], total: int) -> list[Candidate]:
@@ -102,7 +114,7 @@ def _leads(ranked: Sequence[Candidate], total: int) -> list[Candidate]:
         (first if seen[candidate.section] <= PER_SECTION else others).append(candidate)
         if len(first) == wanted:
             break
-    return (first + others)[:wanted]
+    return sorted((first + others)[:wanted], key=_strength)
 
 
 def reason(candidate: Candidate) -> Reason:
@@ -114,5 +126,5 @@ def reason(candidate: Candidate) -> Reason:
         near = round(1 - candidate.newness, 2)
         return Reason("newness", f"nearest earlier paper: {near:.2f} alike", near)
     if candidate.recent:
-        return Reason("recency", f"of {candidate.recent}")
+        return Reason("recency", f"dated {candidate.recent}")
     return Reason("filed", "in order of filing")

@@ -421,6 +421,11 @@ _E_PRINT = re.compile(r"(?i)(?:\W*|(?:arxiv|biorxiv|medrxiv|corr|ssrn|e-?print|p
 _NO_NAME = re.compile(r"(?i),[^,]*,|\bet al\b|[;@\d]|\b(?:and|university|institute|department)\b")
 
 
+def is_e_print(venue: str) -> bool:
+    """Return whether `venue` names no more than a server of e-prints, or nothing."""
+    return _E_PRINT.fullmatch(venue) is not None
+
+
 def _rank(record: Record) -> tuple[int, str, str]:
     return _RANKS.get(record.source, len(SOURCE_RANK) - 1), record.source, record.key
 
@@ -448,7 +453,7 @@ def _published(name: str) -> Pick:
 
     def pick(ranked: Sequence[Record]) -> Record | None:
         said = [r for r in ranked if getattr(r, name)]
-        return next((r for r in said if not _E_PRINT.fullmatch(r.venue)), said[0] if said else None)
+        return next((r for r in said if not is_e_print(r.venue)), said[0] if said else None)
 
     return pick
 

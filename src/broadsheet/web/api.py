@@ -3,15 +3,22 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
-from broadsheet import __version__, wire
+from broadsheet import wire
+from broadsheet.editions import calendar as periods
+from broadsheet.editions.calendar import Period
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.engine import MAX_LIMIT, Mode
 from broadsheet.web import forms
+from broadsheet.web.deciding import behind
+from broadsheet.web.guard import read_body
 from broadsheet.web.site import Here
 
+JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 _PROBLEM: dict[str, Any] = {PROBLEM: {"schema": forms.ProblemForm.model_json_schema()}}
@@ -23,12 +30,17 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 api = APIRouter(prefix="/api", responses=_PROBLEMS)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Papers at most.")]
+Offset = Annotated[int, Query(ge=0, le=10**9, description="Papers to pass over.")]
+Narrowing = Annotated[str, Query(description="Only papers that match, in the query language.")]
+
+LONGEST = 3700
+"""Days of a calendar that one answer holds: ten years."""
 
 
 class Json(Response):
     """An answer in JSON, as `wire` made it."""
 
-    media_type = "application/json"
+    media_type = JSON
 
     def render(self, content: Any) -> bytes:
         """Return the bytes of an answer."""
@@ -69,22 +81,148 @@ def paper(site: Here, ident: str) -> Json:
 def latest(
     site: Here,
     limit: Limit | None = None,
-    offset: Annotated[int, Query(ge=0, le=10**9, description="Papers to pass over.")] = 0,
+    offset: Offset = 0,
 ) -> Json:
     """List the papers of the newest days first."""
     papers = site.library.latest(limit or site.page_size, offset)
     return Json({"total": site.count(), "papers": [wire.paper(p) for p in papers]})
 
 
+# ---------------------------------------------------------------------------- editions
+
+
+def _period(
+    site: Here,
+    date: Annotated[str | None, Query(description="A day: 2026-03-17, today, yesterday.")] = None,
+    week: Annotated[str | None, Query(description="An ISO week: 2026-W12, this, last.")] = None,
+    month: Annotated[str | None, Query(description="A month: 2026-03, this, last.")] = None,
+) -> Period:
+    """Return the one period that was asked for: without any, the newest day with papers."""
+    today = site.clock().date()
+    named = [
+        read(text, today)
+        for read, text in (
+            (periods.read_day, date),
+            (periods.read_week, week),
+            (periods.read_month, month),
+        )
+        if text is not None
+    ]
+    if len(named) > 1:
+        raise HTTPException(400, "An edition is of a day, a week or a month: give one of them.")
+    return named[0] if named else periods.day_of(site.library.editions.newest(today) or today)
+
+
+Asked = Annotated[Period, Depends(_period)]
+
+
+@api.get("/edition", responses={200: {"model": forms.EditionForm}})
+def edition(site: Here, period: Asked, q: Narrowing = "") -> Json:
+    """Show the edition of a day, a week or a month, in the order of reading, with reasons."""
+    return Json(wire.edition(site.library.editions.edition(period, q)))
+
+
+@api.get("/edition/papers", responses={200: {"model": forms.ListingForm}})
+def listing(
+    site: Here,
+    period: Asked,
+    section: Annotated[str, Query(description="The `name` of a section of the edition.")],
+    q: Narrowing = "",
+    limit: Limit | None = None,
+    offset: Offset = 0,
+) -> Json:
+    """List all papers of one section of an edition, in its order."""
+    found = site.library.editions.listing(
+        period, section, q, offset=offset, limit=limit or site.page_size
+    )
+    return Json(wire.listing(found))
+
+
+@api.get("/calendar", responses={200: {"model": forms.CalendarForm}})
+def calendar(
+    site: Here,
+    first: Annotated[str | None, Query(description="The first day; else of this month.")] = None,
+    last: Annotated[str | None, Query(description="The last day; else of that month.")] = None,
+) -> Json:
+    """Tell how many papers each day holds, and why a day holds none."""
+    today = site.clock().date()
+    end = periods.read_day(last, today).last if last else None
+    start = periods.read_day(first, today).first if first else periods.month_of(end or today).first
+    end = end or periods.month_of(start).last
+    if not 0 <= (end - start).days < LONGEST:
+        raise HTTPException(400, f"A calendar goes from a day to a later one, {LONGEST} at most.")
+    return Json({"days": wire.calendar(site.library.editions.calendar(start, end))})
+
+
+# ---------------------------------------------------------------------------- decisions
+
+
+@api.get("/duplicates", responses={200: {"model": forms.DuplicatesForm}})
+def duplicates(site: Here, limit: Limit = 50) -> Json:
+    """List pairs of papers that may be one, surest first, with the evidence."""
+    pairs = [wire.near_miss(p) for p in site.library.duplicates(limit)]
+    return Json({"pairs": pairs, "behind": behind(site.library)})
+
+
+@api.get("/decisions", responses={200: {"model": forms.DecisionsForm}})
+def decisions(
+    site: Here,
+    limit: Limit = 50,
+    paper: Annotated[str | None, Query(description="Only those about this paper.")] = None,
+) -> Json:
+    """List the decisions that were made by hand, newest first."""
+    return Json({"decisions": [wire.decision(d) for d in site.library.decisions(limit, paper)]})
+
+
+async def _from_us(site: Here, request: Request) -> None:
+    site.guard.check_sender(request.headers)
+
+
+async def _wish(site: Here, request: Request) -> forms.WishForm:
+    """Return the decision that a request asks for; pages of other sites cannot send JSON here."""
+    site.guard.check_sender(request.headers)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise HTTPException(415, f"A decision is sent as {JSON}.")
+    try:
+        return forms.WISH.validate_json(await read_body(request))
+    except ValidationError as error:
+        said = [f"{'.'.join(map(str, f['loc'][1:]))}: {f['msg']}" for f in error.errors()]
+        raise HTTPException(400, f"{'; '.join(said)}.".removeprefix(": ")) from error
+
+
+_WISHES = [w.model_json_schema() for w in (forms.MergeForm, forms.ApartForm, forms.SplitForm)]
+_WISHED = {"requestBody": {"required": True, "content": {JSON: {"schema": {"oneOf": _WISHES}}}}}
+
+
+@api.post(
+    "/decisions",
+    status_code=201,
+    responses={201: {"model": forms.DecisionForm}},
+    openapi_extra=_WISHED,
+)
+def decide(site: Here, wish: Annotated[forms.WishForm, Depends(_wish)]) -> Json:
+    """Decide by hand that two papers are one (merge) or not (apart), or split a record off."""
+    match wish:
+        case forms.MergeForm():
+            made = site.library.merge(wish.one, wish.other, wish.note)
+        case forms.ApartForm():
+            made = site.library.tell_apart(wish.one, wish.other, wish.note)
+        case forms.SplitForm():
+            made = site.library.split(wish.paper, wish.record, wish.note)
+    return Json(wire.decision(made), 201)
+
+
+@api.delete(
+    "/decisions/{number}",
+    responses={200: {"model": forms.DecisionForm}},
+    dependencies=[Depends(_from_us)],
+)
+def undo(site: Here, number: Annotated[int, Path(ge=1, le=10**15)]) -> Json:
+    """Take a decision back; it stays in the log as undone."""
+    return Json(wire.decision(site.library.undo(number)))
+
+
 @api.get("/status", responses={200: {"model": forms.StatusForm}})
 def status(site: Here) -> Json:
-    """Tell what this Broadsheet holds."""
-    index = site.library.index
-    return Json(
-        {
-            "version": __version__,
-            "papers": site.count(),
-            "sequence": index.sequence,
-            "index": index.facts,
-        }
-    )
+    """Tell what this Broadsheet holds, how it does, and what a person should know of."""
+    return Json(wire.status(site.library.status()))

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +20,10 @@ from broadsheet.papers.identity import parse_external_id
 from broadsheet.search.engine import Mode
 from broadsheet.web import views
 from broadsheet.web.api import PROBLEM, Json, api
+from broadsheet.web.deciding import deciding
+from broadsheet.web.editions import editions
+from broadsheet.web.exports import exports
+from broadsheet.web.guard import Guard
 from broadsheet.web.pages import EXAMPLES, pages
 from broadsheet.web.site import Site, local_now
 
@@ -44,8 +48,12 @@ def create_app(
     page_size: int = 20,
     mode: Mode = "hybrid",
     clock: Clock = local_now,
+    names: Collection[str] = (),
 ) -> FastAPI:
-    """Return the application that serves `library`; `clock` gives the day on the masthead."""
+    """Return the application that serves `library`; `clock` says which day is today.
+
+    `names` are the host names, besides addresses and `localhost`, under which it takes decisions.
+    """
     app = FastAPI(
         title="Broadsheet",
         summary="The daily paper of research, on your own machine.",
@@ -56,9 +64,12 @@ def create_app(
         # Its redirects would be absolute, built from the Host header.
         redirect_slashes=False,
     )
-    app.state.site = Site(library, page_size, mode, clock)
+    app.state.site = Site(library, page_size, mode, clock, Guard(names))
     app.include_router(api)
     app.include_router(pages)
+    app.include_router(editions)
+    app.include_router(exports)
+    app.include_router(deciding)
     app.add_middleware(_Headers)
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
@@ -85,7 +96,8 @@ class _Headers:
                 message = {**message, "body": b""}
             await send(message)
 
-        asked = {**scope, "method": "GET"} if is_head else scope
+        # What would be long to make is told that nobody reads it.
+        asked = {**scope, "method": "GET", "is_head": True} if is_head else scope
         await self.app(asked, receive, send_on)
 
 
@@ -113,9 +125,22 @@ def _answer(
     else:
         site: Site = request.app.state.site
         q = request.query_params.get("q", "") if path == "/search" else ""
+        facts["heading"] = _HEADINGS.get(problem["status"], problem["title"])
         made = site.page(template, problem["status"], q=q, problem=problem, **facts)
     made.headers.update(headers or {})
     return made
+
+
+_HEADINGS = {
+    400: "That cannot be understood",
+    403: "That is not allowed",
+    404: "That is not here",
+    405: "That is not possible here",
+    409: "That cannot be done",
+    413: "That is too much",
+    500: "Something is wrong here",
+    503: "Not just now",
+}
 
 
 def _plain_problem(status: int, detail: str) -> wire.Json:
@@ -127,8 +152,16 @@ async def _on_broadsheet_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BroadsheetError)  # noqa: S101 (registered for nothing else)
     problem = wire.problem(error)
     if isinstance(error, QueryError):
-        fault = views.fault(error)
-        return _answer(request, problem, template="misread.html", fault=fault, examples=EXAMPLES)
+        return _answer(
+            request,
+            problem,
+            template="misread.html",
+            fault=views.fault(error),
+            examples=EXAMPLES,
+            # The search has its box on every page; what else takes a query is asked for it again.
+            asked=request.query_params.get("q", ""),
+            again="" if request.url.path == "/search" else request.url.path,
+        )
     if isinstance(error, PaperNotFound):
         external = parse_external_id(error.id)
         elsewhere = external and views.outside(external)
@@ -148,7 +181,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 _DETAILS = {
     404: "There is nothing at this address.",
-    405: "This address can only be read, with GET or HEAD.",
+    405: "This address takes no such request.",
 }
 
 

@@ -3,9 +3,9 @@
 Answers are written by `wire` itself; a test holds every one of them against these forms.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 
 class _Form(BaseModel):
@@ -42,6 +42,9 @@ class PaperForm(_Form):
     links: list[LinkForm] | None = None
     sources: list[str] | None = None
     first_seen: str | None = Field(None, description="When this collection first stored it.")
+    edition: str | None = Field(None, description="The day whose edition it belongs to.")
+    basis: str | None = Field(None, description="Which day that is: announced, page or filed.")
+    upvotes: int | None = Field(None, description="The most that any source counted.")
 
 
 class ReasonForm(_Form):
@@ -87,6 +90,7 @@ class PageForm(_Form):
     hits: list[HitForm]
     facets: dict[str, list[FacetForm]]
     next: str | None
+    notice: str = Field(description="What keeps the search from being all that was asked for.")
 
 
 class RecordForm(_Form):
@@ -114,11 +118,34 @@ class PlaceForm(_Form):
     position: int
 
 
+class AgainForm(_Form):
+    """A later day on which a paper came again: `kind` is listed, page, version or cross."""
+
+    day: str
+    kind: str
+    note: str = Field(description="The source that said so.")
+
+
+class DecisionForm(_Form):
+    """A decision by hand about which papers are the same; `undone` is null while it stands."""
+
+    id: int
+    kind: Literal["merge", "split", "apart"]
+    paper: str
+    other: str
+    records: list[str] = Field(description="The records that moved, each as source:key.")
+    note: str
+    made: str
+    undone: str | None
+
+
 class SheetForm(PaperForm):
     """A paper with the records it is made of and the pages it stood on."""
 
     records: list[RecordForm]
     places: list[PlaceForm]
+    again: list[AgainForm]
+    decisions: list[DecisionForm] = Field(description="Those about this paper, newest first.")
     similar: list[HitForm] = Field(description="Empty here: see the address of similar papers.")
 
 
@@ -129,6 +156,68 @@ class SimilarForm(_Form):
     hits: list[HitForm]
 
 
+class PlacedForm(PaperForm):
+    """A paper of an edition with the reason of its place."""
+
+    reason: ReasonForm
+
+
+class SectionForm(_Form):
+    """A part of an edition: `total` papers, of which the first stand here."""
+
+    name: str
+    label: str
+    total: int
+    papers: list[PlacedForm]
+
+
+class CameAgainForm(PaperForm):
+    """A paper of an earlier edition that came again in this one."""
+
+    again: AgainForm
+
+
+class DayForm(_Form):
+    """How many papers a day holds; `silence` says why it holds none."""
+
+    day: str
+    papers: int
+    silence: str | None
+
+
+class EditionForm(_Form):
+    """The papers of a day, a week or a month; `before` and `after` hold papers, too."""
+
+    period: str = Field(examples=["2026-03-17", "2026-W12", "2026-03"])
+    kind: Literal["day", "week", "month"]
+    title: str
+    query: str = Field(description="What it is narrowed by, in canonical form.")
+    total: int
+    basis: dict[str, int] = Field(description="How many papers stand here by which of their days.")
+    closed: bool
+    silence: str | None
+    before: str | None
+    after: str | None
+    leads: list[PlacedForm]
+    sections: list[SectionForm]
+    again: list[CameAgainForm]
+    days: list[DayForm]
+
+
+class ListingForm(_Form):
+    """Papers of one section of an edition, in its order."""
+
+    label: str
+    total: int
+    papers: list[PlacedForm]
+
+
+class CalendarForm(_Form):
+    """The days of a time, each with what it holds."""
+
+    days: list[DayForm]
+
+
 class LatestForm(_Form):
     """Papers of the newest days first; `total` counts the collection."""
 
@@ -136,13 +225,132 @@ class LatestForm(_Form):
     papers: list[PaperForm]
 
 
+class NearMissForm(_Form):
+    """Two papers that may be one, with what speaks for it."""
+
+    one: PaperForm
+    other: PaperForm
+    kind: str
+    score: float
+    reasons: list[str]
+
+
+class DuplicatesForm(_Form):
+    """Pairs of papers that may be one, surest first."""
+
+    pairs: list[NearMissForm]
+    behind: int | None = Field(
+        description="How many changes ago all papers were compared; null if no pair was ever found."
+    )
+
+
+class DecisionsForm(_Form):
+    """Decisions by hand, newest first."""
+
+    decisions: list[DecisionForm]
+
+
+Ident = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Note = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class _Pair(_Form):
+    one: Ident = Field(description="A paper, by any of its ids.")
+    other: Ident
+    note: Note = Field("", description="Why, for those who come later.")
+
+
+class MergeForm(_Pair):
+    """Two papers are one."""
+
+    kind: Literal["merge"]
+
+
+class ApartForm(_Pair):
+    """Two papers are not the same."""
+
+    kind: Literal["apart"]
+
+
+class SplitForm(_Form):
+    """A record of a paper is a paper of its own."""
+
+    kind: Literal["split"]
+    paper: Ident
+    record: Ident = Field(description="The record, as source:key.")
+    note: Note = ""
+
+
+WishForm = Annotated[MergeForm | ApartForm | SplitForm, Field(discriminator="kind")]
+WISH: TypeAdapter[WishForm] = TypeAdapter(WishForm)
+"""Reads a decision that is asked for."""
+
+
+class SourceForm(_Form):
+    """How many records a source gave, and when one of them last came or changed."""
+
+    source: str
+    records: int
+    last_changed: str
+
+
+class CountForm(_Form):
+    """How many papers a day holds."""
+
+    day: str
+    papers: int
+
+
+class RunForm(_Form):
+    """One import; `outcome` is running, done, failed or cut off, and `reason` says why."""
+
+    id: int
+    source: str
+    started: str
+    ended: str | None
+    outcome: str
+    reason: str
+    counts: dict[str, int]
+
+
+class IndexForm(_Form):
+    """How the index stands to the record, in sequences of the change log."""
+
+    format: str
+    model: str
+    text: int
+    vectors: int
+    last: int
+    lag: int = Field(description="Changes that the index lacks.")
+    papers: int
+    embedded: int = Field(description="Papers that have a vector.")
+    size: int = Field(description="Bytes on disk.")
+    building: tuple[int, int] | None = Field(
+        description="Papers done and in all, while it is built."
+    )
+    notice: str = Field(description="What is wrong with the index, or what it still lacks.")
+
+
 class StatusForm(_Form):
-    """What this Broadsheet holds; `sequence` is up to where the index follows the record."""
+    """What this Broadsheet holds, and how it does."""
 
     version: str
+    schema_: str = Field(alias="schema")
+    home: str
     papers: int
+    records: int
+    rejects: int
+    decisions: int
+    first_day: str | None
+    last_day: str | None
+    sources: list[SourceForm]
+    days: list[CountForm]
+    runs: list[RunForm]
     sequence: int
-    index: dict[str, int | str]
+    index: IndexForm
+    sizes: dict[str, int]
+    last_backup: str | None
+    warnings: list[str]
 
 
 class ProblemForm(_Form):

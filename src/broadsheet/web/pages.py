@@ -1,18 +1,20 @@
-"""The pages: each route is request, library, template. Nothing here changes anything."""
+"""The pages to read: each route is request, library, template. Nothing here changes anything."""
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from broadsheet.errors import QueryError, SearchIndexError
 from broadsheet.library import Library, Sheet
+from broadsheet.papers import identity
 from broadsheet.papers.identity import format_paper_id, parse_external_id
 from broadsheet.papers.types import PaperId
 from broadsheet.search import query as language
 from broadsheet.search.engine import MODES, Hit, Mode
-from broadsheet.web import narrowing, views
+from broadsheet.web import evidence, front, health, narrowing, views
 from broadsheet.web.site import Here, Site
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -20,6 +22,8 @@ pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 SIMILAR = 6
 LINKED_AUTHORS = 40
 NAMED_AUTHORS = 1000
+AGAIN = 12
+"""Days on which a paper came again that its page names."""
 EXTRA = 3000
 """Characters of a record's further fields that the page of a paper shows."""
 
@@ -32,22 +36,6 @@ EXAMPLES = (
     ("author:hinton sort:date", "one author, newest first"),
     ("cat:cs.* (robust OR resilient)", "a whole archive, one word or the other"),
 )
-
-
-@pages.get("/")
-def front(site: Here, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> HTMLResponse:
-    """Return the latest papers, day by day."""
-    size = site.page_size
-    papers = site.library.latest(size + 1, (page - 1) * size)
-    if not papers and page > 1:
-        raise HTTPException(404, "There are not so many pages of papers in this collection.")
-    return site.page(
-        "front.html",
-        count=site.count(),
-        days=views.by_day(papers[:size], has_lead=page == 1),
-        page=page,
-        has_more=len(papers) > size,
-    )
 
 
 @pages.get("/search")
@@ -117,12 +105,22 @@ def _see_paper(paper_id: PaperId) -> RedirectResponse:
 
 
 @pages.get("/paper/{ident:path}")
-def paper(site: Here, ident: str) -> Response:
-    """Return all that is known of a paper; any other id of it leads to its one address."""
+def paper(site: Here, request: Request, ident: str, done: int | None = None) -> Response:
+    """Return all that is known of a paper; any other id of it leads to its one address.
+
+    `done` is the number of a decision of which the page gives notice.
+    """
     sheet = site.library.sheet(ident)
     if ident != format_paper_id(sheet.paper.id):
         return _see_paper(sheet.paper.id)
-    return site.page("paper.html", **_paper_facts(sheet), similar=_similar(site.library, ident))
+    return site.form_page(
+        request,
+        "paper.html",
+        **_paper_facts(sheet),
+        decisions=[evidence.told(d) for d in sheet.decisions],
+        notice=evidence.notice(sheet.decisions, done),
+        similar=_similar(site.library, ident),
+    )
 
 
 def _paper_facts(sheet: Sheet) -> dict[str, Any]:
@@ -136,10 +134,20 @@ def _paper_facts(sheet: Sheet) -> dict[str, Any]:
         "venue": narrowing.link(narrowing.venue(found.venue)),
         "categories": views.categories(found),
         "dates": views.dates(found),
+        "edition": front.edition_link(found) if found.edition else None,
+        "basis": front.basis_in_words(found.basis),
+        "again": [
+            (front.day_link(date.fromisoformat(a.day)), front.how_again(a.kind, a.note))
+            for a in sheet.again[:AGAIN]
+        ],
         "ids": [views.outside(i) for i in found.external_ids],
         "links": views.links(found),
         "citation": views.citation(found),
         "records": sheet.records,
+        "origins": views.origins_in_words(identity.origins(f.record for f in sheet.records))
+        if len(sheet.records) > 1
+        else [],
+        "rules": identity.FIELD_RULES,
         "extra_size": EXTRA,
         "places": sheet.places,
     }
@@ -159,8 +167,14 @@ def about_query(site: Here) -> HTMLResponse:
     return site.page("query.html", fields=language.FIELDS, examples=EXAMPLES)
 
 
+@pages.get("/status")
+def status(site: Here) -> HTMLResponse:
+    """Return what the collection holds, how it does, and what a person should know of."""
+    return site.page("status.html", **health.page_of(site.library.status()))
+
+
 @pages.get("/healthz")
-async def health() -> PlainTextResponse:
+async def healthz() -> PlainTextResponse:
     """Return that the server answers."""
     return PlainTextResponse("ok\n")
 

@@ -17,6 +17,7 @@ from broadsheet.library import Clock, Library
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.engine import Mode
 from broadsheet.web import narrowing, views
+from broadsheet.web.guard import COOKIE, FIELD, Guard
 
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -79,6 +80,7 @@ class Site:
     page_size: int
     mode: Mode
     clock: Clock
+    guard: Guard = field(default_factory=Guard)
     static: dict[str, StaticFile] = field(default_factory=_read_static)
     templates: Environment = field(init=False)
     _counted: Callable[[int], int] = field(init=False)
@@ -90,7 +92,7 @@ class Site:
 
     def count(self) -> int:
         """Return how many papers the collection holds, counted once for every state of it."""
-        return self._counted(self.library.index.sequence)
+        return self._counted(self.library.last_change())
 
     def page(self, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
         """Return the page that `template` makes of `facts`."""
@@ -98,6 +100,17 @@ class Site:
         text = self.templates.get_template(template).render(today=self.clock().date(), **facts)
         # A lone surrogate has no UTF-8; one hostile record must not take its page down.
         return HTMLResponse(text.encode("utf-8", "replace"), status)
+
+    def form_page(self, request: Request, template: str, **facts: Any) -> HTMLResponse:
+        """Return a page with forms: they carry the token of the cookie that goes with it."""
+        cookie = self.guard.cookie(request.cookies.get(COOKIE))
+        made = self.page(template, form_token=(FIELD, self.guard.token(cookie)), **facts)
+        is_secure = request.url.scheme == "https"
+        made.set_cookie(COOKIE, cookie, secure=is_secure, httponly=True, samesite="strict")
+        # What stands between a browser and this server must not give one reader's form to another.
+        made.headers["Cache-Control"] = "private, no-cache"
+        made.headers["Vary"] = "Cookie"
+        return made
 
 
 async def _site_of(request: Request) -> Site:

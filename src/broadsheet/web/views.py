@@ -2,9 +2,8 @@
 
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -162,26 +161,6 @@ def hit_entries(hits: Iterable[Hit]) -> list[Entry]:
     return entries
 
 
-class Day(NamedTuple):
-    """The papers of one day; the day is None for those without any."""
-
-    day: str | None
-    papers: list[Entry]
-
-
-LEAD = 1400
-"""Characters of the leading paper's abstract."""
-
-
-def by_day(papers: Sequence[Paper], *, has_lead: bool) -> list[Day]:
-    """Return papers, which stand in order of day, day by day; the lead has the longest text."""
-    lead = papers[0].id if papers and has_lead else None
-    return [
-        Day(day, [paper_entry(p, LEAD if p.id == lead else EXCERPT) for p in group])
-        for day, group in groupby(papers, key=lambda p: p.day)
-    ]
-
-
 # ---------------------------------------------------------------------------- one paper
 
 _SITES = {
@@ -237,6 +216,27 @@ def dates(paper: Paper) -> list[Fact]:
         found.append(Fact("Year", str(paper.year)))
     seen = Fact("First seen", day_in_words(paper.first_seen[:10]), "here, in this collection")
     return [*found, seen] if paper.first_seen else found
+
+
+_FIELDS = {
+    "submitted": "day of submission",
+    "announced": "day of announcement",
+    "published": "day of publication",
+    "updated": "day of the newest version",
+}
+
+
+def origins_in_words(origins: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return each source with the fields of a paper that are shown as it said them."""
+    fields: dict[str, list[str]] = {}
+    for name, source in origins.items():
+        fields.setdefault(source, []).append(_FIELDS.get(name, name))
+    return [(source, in_words(names)) for source, names in fields.items()]
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Return `a`, `a and b`, or `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def outside(external: ExternalId) -> tuple[str, Link]:
