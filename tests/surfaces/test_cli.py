@@ -370,7 +370,7 @@ def test_demo_once_needs_nothing(home):
     assert shown.returncode == 0
     assert shown.stderr == b""
     assert "B R O A D S H E E T" in told
-    assert "627 papers in the collection" in told
+    assert "627 by the day they were filed here" in told
     assert re.search(r"\$ broadsheet search residual neural network\n\n 1 .+  p\d+\n", told)
 
 

@@ -164,7 +164,7 @@ def test_paper_names_its_edition(client, twice):
 
 
 def test_a_large_collection_shows_what_was_found_last(decider, own, pair, monkeypatch):
-    """Where comparing all papers takes a while, the page shows what was found, and how old that is."""
+    """Where comparing takes a while, the page shows what was found, and how long ago."""
     monkeypatch.setattr("broadsheet.library.FEW", 1)
     monkeypatch.setattr("broadsheet.web.deciding.FEW", 1)
     assert "No pairs are known." in read(decider, "/duplicates").text
@@ -363,7 +363,8 @@ def test_no_request_for_reading_changes_anything(client, library, twice):
     urls = [
         "/", "/?q=moon", "/2026", "/2026/03", "/2026/w12", "/2026/03/17", "/search?q=moon",
         "/2026/03/17?section=more", f"/paper/{twice}", f"/paper/{twice}?done=1", "/duplicates",
-        "/duplicates?done=1&page=1", "/about/query", "/healthz", "/static/broadsheet.css", "/status",
+        "/duplicates?done=1&page=1", "/about/query", "/healthz", "/static/broadsheet.css",
+        "/status",
         "/export/jsonl", "/api/search?q=moon", f"/api/papers/{twice}", "/api/openapi.json",
         f"/api/papers/{twice}/similar", "/api/latest", "/api/edition", "/api/calendar",
         "/api/edition/papers?section=more", "/api/duplicates", "/api/decisions", "/api/status",

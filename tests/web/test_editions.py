@@ -324,7 +324,7 @@ def test_no_such_page_of_a_section(reader, page):
     read(reader, f"{TUESDAY}?section=cs.CL&page={page}", 400)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.dates(date(1900, 1, 1), date(9998, 12, 27)))
 def test_every_day_has_its_editions(press, day):
     """Any day, its week, month and year can be asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import disk_usage
@@ -171,14 +171,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, patience_s: float = _BUSY_SECONDS) -> Iterator[Connection]:
+    def write(self, *, is_patient: bool = True) -> Iterator[Connection]:
         """Give a connection whose changes are all kept at the end, or none on an error.
 
-        Raises StoreError if another process writes for longer than `patience_s`.
+        Raises StoreError if another process writes for half a minute, or at all if not patient.
         """
         with translated(self.path), self._engine.connect() as plain:
             connection = plain.execution_options(writing=True)
-            with _waiting(connection, patience_s), connection.begin():
+            with nullcontext() if is_patient else _impatient(connection), connection.begin():
                 yield connection
 
     def size(self) -> int:
@@ -207,10 +207,10 @@ class Database:
 
 
 @contextmanager
-def _waiting(connection: Connection, seconds: float) -> Iterator[None]:
-    """Let a connection wait so long for another writer, and as long as ever afterwards."""
+def _impatient(connection: Connection) -> Iterator[None]:
+    """Let a connection wait for no other writer, until it goes back to those that do."""
     cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={round(seconds * 1000)}")
+    cursor.execute("PRAGMA busy_timeout=0")
     try:
         yield
     finally:

@@ -357,7 +357,7 @@ class Editions:
         places = [[p.paper, p.section, *p.reason] for p in order.places]
         body = orjson.dumps({"whole": order.is_whole, "places": places}).decode()
         try:
-            with self._database.write(patience_s=0) as writing:
+            with self._database.write(is_patient=False) as writing:
                 store.keep(writing, period.key, body, _stamp(now))
         except StoreError:
             return

@@ -57,13 +57,14 @@ def near_misses(
     *,
     apart: Collection[Pair] = (),
     least: float = LIKELY,
+    most: int = 10_000,
     progress: Progress = lambda _done, _total: None,
 ) -> list[NearMiss]:
-    """Return the pairs among `papers` that may be one, surest first.
+    """Return the pairs among `papers` that may be one, surest first, and no more than `most`.
 
     `papers` are read once and not kept; `fetch` gives some of them again by their ids. Pairs in
-    `apart`, the older paper first, are left out, as are those with a score below `least`.
-    `progress` hears how many of all candidate pairs have been compared.
+    `apart`, the paper with the smaller id first, are left out, as are those with a score below
+    `least`. `progress` hears how many of all candidate pairs have been compared.
     """
     traces = Traces()
     for paper in papers:
@@ -74,9 +75,9 @@ def near_misses(
         some = pairs[start : start + _AT_ONCE]
         held = {p.id: p for p in fetch(sorted({i for pair in some for i in pair}))}
         compared = (near_miss(held[a], held[b]) for a, b in some if a in held and b in held)
-        found += [miss for miss in compared if miss and miss.score >= least]
+        found = ranked([*found, *(m for m in compared if m and m.score >= least)])[:most]
         progress(start + len(some), len(pairs))
-    return ranked(found)
+    return found
 
 
 def near_misses_of(
@@ -104,12 +105,13 @@ _PEOPLE = 4
 _FEW = 3
 _RUN = 4
 _RUNS = 16
+"""Hashes of runs of four words that stand for an abstract."""
 _AT_ONCE = 2000
 _TOKEN = re.compile(rb"[a-z0-9\x80-\xff]+")
 
 
 class Traces:
-    """What all papers leave behind for finding pairs: about 150 bytes each, no word of a text."""
+    """What all papers leave behind for finding pairs: about 300 bytes each, no word of a text."""
 
     def __init__(self) -> None:
         self._papers = array("q")
@@ -121,7 +123,7 @@ class Traces:
         """Take in the trace of a paper."""
         row = len(self._papers)
         self._papers.append(paper.id)
-        people = sorted(surnames(paper.authors), key=lambda s: zlib.crc32(s.encode()))
+        people = sorted(surnames(paper.authors), key=_hash)
         for (hashes, rows), found in (
             (self._titles, [_hash(k) for k in _title_keys(paper.title, people)]),
             (self._words, [_hash(k) for k in _word_keys(paper.title, people)]),
@@ -144,11 +146,12 @@ class Traces:
         return [
             (PaperId(min(a, b)), PaperId(max(a, b)))
             for a, b in zip(one.tolist(), other.tolist(), strict=True)
+            if a != b
         ]
 
 
 def _hash(text: str) -> int:
-    return zlib.crc32(text.encode())
+    return zlib.crc32(text.encode(errors="replace"))
 
 
 def _title_keys(title: str, people: Sequence[str]) -> Iterator[str]:
@@ -180,7 +183,9 @@ def _word_keys(title: str, people: Sequence[str]) -> Iterator[str]:
 
 def _runs(text: str) -> list[int]:
     """Return the smallest hashes of the runs of words in `text`, a sketch of it."""
-    words = np.fromiter(map(zlib.crc32, _TOKEN.findall(fold(text).encode())), np.uint32)
+    words = np.fromiter(
+        map(zlib.crc32, _TOKEN.findall(fold(text).encode(errors="replace"))), np.uint32
+    )
     if len(words) < 3 * _RUN:
         return []
     mixed = words[: 1 - _RUN].copy()
@@ -353,7 +358,9 @@ class _People(NamedTuple):
 def _compare_people(one: tuple[str, ...], other: tuple[str, ...]) -> _People:
     mine, theirs = surnames(one), surnames(other)
     if not mine or not theirs:
-        return _People(0, 0.0, "one of them names no authors", are_known=False)
+        who = "one of them" if mine or theirs else "neither"
+        verb = "names no" if mine or theirs else "names any"
+        return _People(0, 0.0, f"{who} {verb} authors", are_known=False)
     shared, most = len(mine & theirs), max(len(mine), len(theirs))
     if not shared and (turned := len(_whole_names(one) & _whole_names(other))):
         reason = f"{_counted(turned, 'author')} in common, first and last names turned round"
@@ -386,11 +393,10 @@ def _whole_names(authors: Iterable[str]) -> set[frozenset[str]]:
 
 def _may_be_unnamed(titles: _Titles, people: _People, shared: float | None) -> bool:
     """Return whether two papers without a common author may be one all the same."""
-    if not titles.is_equal:
-        return False
+    is_text = shared is not None and shared >= SAME_ABSTRACT
     if people.are_known:
-        return shared is not None and shared >= SAME_ABSTRACT
-    return shared is None or shared >= SAME_ABSTRACT
+        return titles.is_equal and is_text
+    return is_text or (titles.is_equal and shared is None)
 
 
 def _abstract_overlap(one: str, other: str) -> float | None:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tantivy import Query as Compiled
 
-from broadsheet.errors import SearchIndexError
+from broadsheet.errors import SearchIndexError, StoreError
 from broadsheet.papers.types import Paper
 from broadsheet.search import manifest
 from broadsheet.search.embedding import Embedder
@@ -65,7 +65,10 @@ class Turn:
         self._thread = threading.Lock()
 
     def take(self, timeout: float = 0) -> bool:
-        """Take the turn; False if another has it, `timeout` seconds long."""
+        """Take the turn; False if another has it, `timeout` seconds long.
+
+        Raises StoreError where this person may not write.
+        """
         if not self._thread.acquire(timeout=timeout):
             return False
         try:
@@ -73,6 +76,11 @@ class Turn:
         except Timeout:
             self._thread.release()
             return False
+        except PermissionError as error:
+            self._thread.release()
+            raise StoreError(
+                f"{self._file.lock_file} cannot be written: {error.strerror}"
+            ) from error
         except BaseException:
             self._thread.release()
             raise

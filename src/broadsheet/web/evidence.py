@@ -117,7 +117,7 @@ def _side(paper: Paper, title: list[Piece]) -> Side:
         ("Authors", ", ".join(names) + (f" and {more:,} more" if more > 0 else "")),
         ("Year", str(paper.year or "")),
         ("Venue", clip(paper.venue, 120)),
-        ("Day", views.day_in_words(paper.day) if paper.day else ""),
+        ("Day", views.day_in_words(paper.day) if paper.day and "-" in paper.day else ""),
         ("Ids", ", ".join(clip(str(i), 80) for i in paper.external_ids[:6])),
         ("Sources", ", ".join(clip(s, 40) for s in paper.sources[:8])),
     )
