@@ -58,7 +58,7 @@ LIKELY_PAIRS = {
     ),
     "the same without authors": (
         paper(1, abstract=TEXT, title="Lunar Nets for Accelerating Slow Harbours", authors=()),
-        paper(2, abstract=TEXT, title="Accelerating Slow Harbours by Lunar Nets", authors=()),
+        paper(2, abstract=TEXT, title="Slowing Fast Harbours by Lunar Nets", authors=()),
         "abstract", "neither names any authors",
     ),
     "a slip of the pen": (
@@ -87,7 +87,8 @@ LIKELY_PAIRS = {
         "ids", "but two ids: arxiv:2501.00001 and arxiv:2502.00002",
     ),
     "two ACL ids of one title": (
-        paper(1, external_ids=ids("acl", "C98-1001")), paper(2, external_ids=ids("acl", "P98-1001")),
+        paper(1, external_ids=ids("acl", "C98-1001")),
+        paper(2, external_ids=ids("acl", "P98-1001")),
         "ids", "all 3 authors the same",
     ),
     "the same title and authors, years apart": (
@@ -104,7 +105,7 @@ LIKELY_PAIRS = {
 NO_PAIRS = {
     "nothing alike": (
         paper(1, abstract=TEXT),
-        paper(2, title="Kilns of Old Towns", abstract=OTHER),
+        paper(2, title="Kilns of Old Towns", abstract=OTHER, authors=("Bo Hill",)),
     ),
     "other people": (paper(1), paper(2, authors=("Bo Hill", "Cy Moor"))),
     "the same abstract under other names": (
@@ -193,7 +194,7 @@ PAPERS = st.builds(
     st.integers(1, 10**6),
     title=TITLES,
     abstract=st.sampled_from(["", TEXT, OTHER, TEXT + OTHER, "short"]),
-    authors=st.sampled_from([(), PEOPLE, PEOPLE[:1], ("Reed Tom",), ("Bo Hill",), ("Anonymous",)]),
+    authors=st.sampled_from([(), PEOPLE, PEOPLE[:2], ("Reed Tom",), ("Bo Hill",), ("Anonymous",)]),
     year=st.sampled_from([None, 2001, 2024, 2025]),
     venue=st.sampled_from(["", "arXiv", "KILN"]),
     sources=st.sampled_from([("arxiv",), ("acl",), ("arxiv", "acl")]),
@@ -219,7 +220,10 @@ def test_which_paper_is_asked_first_never_matters(one: Paper, other: Paper):
 
 @given(st.lists(PAPERS, max_size=8, unique_by=lambda p: p.id))
 def test_every_likely_pair_among_few_papers_is_found(papers: list[Paper]):
-    """The candidates lose no pair that comparing all with all would list, and add none."""
+    """The candidates lose no pair that comparing all with all would list, and add none.
+
+    Among many papers they may: what more than a few papers share is no candidate's key.
+    """
     held = {p.id: p for p in papers}
     compared = [near_miss(a, b) for a, b in combinations(papers, 2)]
     expected = {(m.one.id, m.other.id) for m in compared if m and m.score >= LIKELY}

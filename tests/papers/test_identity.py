@@ -367,6 +367,7 @@ VERDICTS = {
     ),
     "title and abstract, other people": (record(authors=("Zoe Quill",)), record(), False),
     "other title": (record(title="Lunar Nets"), record(), False),
+    "a title and its successor": (record(title=f"{LONG}++"), record(), False),
     "no title": (record(title="?!"), record(title="..."), False),
     "generic title, one surname, years apart": (
         record(title=SHORT, abstract="", year=2019),

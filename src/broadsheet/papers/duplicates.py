@@ -24,7 +24,7 @@ from broadsheet.papers.identity import (
     ids_conflict,
     is_e_print,
 )
-from broadsheet.papers.text import fold, shingles, surnames, title_key
+from broadsheet.papers.text import fold, pluses, shingles, surnames, title_key
 from broadsheet.papers.types import ExternalId, Paper, PaperId
 
 Kind = Literal["title", "abstract", "ids", "years", "names"]
@@ -99,7 +99,7 @@ def ranked(found: Iterable[NearMiss]) -> list[NearMiss]:
 # ---------------------------------------------------------------------------- candidates
 
 _EDGE = 24
-"""Letters at either end of a title that stay the same when a word between them changes."""
+"""Letters at either end of a title, half as many of a short one, that a slip may have spared."""
 _SHORT = 4
 _PEOPLE = 4
 _FEW = 3
@@ -137,7 +137,7 @@ class Traces:
         found = np.unique(
             np.concatenate([
                 _sharing(*self._titles, most=30, least=1),
-                _sharing(*self._words, most=30, least=2),
+                _sharing(*self._words, most=30, least=3),
                 _sharing(*self._runs, most=25, least=2),
             ])
         )  # fmt: skip
@@ -161,12 +161,14 @@ def _title_keys(title: str, people: Sequence[str]) -> Iterator[str]:
         return
     yield key
     some = people[:_PEOPLE]
+    if len(key) >= _EDGE:
+        yield f"{key[: _EDGE // 2]}…{key[-_EDGE // 2 :]}"
     groups = ["+".join(pair) for pair in combinations(sorted(some), 2)]
     if len(some) < _FEW:
         groups += some
     parts = [p for p in map(title_key, title.split(":", 1)) if len(p) >= _SHORT]
-    if len(key) >= _EDGE:
-        parts += [f"{key[:_EDGE]}…", f"…{key[-_EDGE:]}"]
+    edge = _EDGE if len(key) > 2 * _EDGE else _EDGE // 2
+    parts += [f"{key[:edge]}…", f"…{key[-edge:]}"]
     for group in groups or [""]:
         for part in parts:
             yield f"{part}|{group}"
@@ -174,8 +176,6 @@ def _title_keys(title: str, people: Sequence[str]) -> Iterator[str]:
 
 def _word_keys(title: str, people: Sequence[str]) -> Iterator[str]:
     """Yield what two papers by the same people share if their titles have words in common."""
-    if len(people) == 1:
-        return
     group = "+".join(people)
     for word in set(_title_words(title)) - _SMALL_WORDS:
         yield f"{group}|{word}"
@@ -221,13 +221,13 @@ def _sharing(hashes: array[int], rows: array[int], *, most: int, least: int) -> 
 
 # ---------------------------------------------------------------------------- comparing
 
-_WORD = re.compile(r"[^\W_]+\+*")
+_WORD = re.compile(r"[^\W_]+")
 _SMALL_WORDS = frozenset({
     "a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "is", "of", "on", "the",
     "through", "to", "toward", "towards", "using", "via", "with",
 })  # fmt: skip
 # Titles that differ in such a word are two of a series: parts, years, tasks, versions.
-_SERIAL = re.compile(r".*[\d+].*|[ivx]+|[a-z]|first|second|third|fourth|fifth|sixth|seventh|eighth")
+_SERIAL = re.compile(r".*\d.*|[ivx]+|[a-z]|first|second|third|fourth|fifth|sixth|seventh|eighth")
 _ENOUGH = 20
 """Three-word runs that the shorter abstract must have for an overlap to mean anything."""
 
@@ -242,7 +242,7 @@ def near_miss(one: Paper, other: Paper) -> NearMiss | None:
     if one.id > other.id:
         one, other = other, one
     titles = _compare_titles(one.title, other.title)
-    people = _compare_people(one.authors, other.authors)
+    people = _compare_people(one.authors, other.authors, may_be_turned=titles.is_equal)
     if titles.is_serial or (titles.is_generic and not people.shared):
         return None
     shared = _abstract_overlap(one.abstract, other.abstract)
@@ -272,24 +272,32 @@ class _Titles(NamedTuple):
 
     likeness: float
     reason: str
-    is_equal: bool
     is_serial: bool
     is_generic: bool
+
+    @property
+    def is_equal(self) -> bool:
+        return self.likeness == 1
 
 
 def _compare_titles(one: str, other: str) -> _Titles:
     keys = title_key(one), title_key(other)
     is_generic = min(map(len, keys)) < GENERIC_TITLE
+    if not all(keys):
+        return _Titles(0.0, "no title to compare", is_serial=False, is_generic=True)
+    is_successor = pluses(one) != pluses(other)
     if keys[0] == keys[1]:
-        return _Titles(1.0, "the same title", is_equal=True, is_serial=False, is_generic=is_generic)
+        return _Titles(1.0, "the same title", is_successor, is_generic)
     left, right = _title_words(one), _title_words(other)
     mine, others = _differing(left, right)
-    is_serial = any(map(_SERIAL.fullmatch, (*mine, *others)))
+    is_serial = is_successor or any(map(_SERIAL.fullmatch, (*mine, *others)))
     likeness, reason = _likeness(set(left), set(right), mine, others)
+    if keys[0] in _parts(other) or keys[1] in _parts(one):
+        likeness = max(likeness, _NEAR_TITLE)
     if (name := _nickname(one)) and title_key(name) == title_key(_nickname(other)):
         likeness = max(likeness, min(max(likeness, 0.45) + 0.25, 0.95))
         reason = f"both are called “{name}”; {reason}"
-    return _Titles(likeness, reason, is_equal=False, is_serial=is_serial, is_generic=is_generic)
+    return _Titles(likeness, reason, is_serial, is_generic)
 
 
 def _likeness(
@@ -304,11 +312,15 @@ def _likeness(
     left, right = left - _SMALL_WORDS, right - _SMALL_WORDS
     both, either = len(left & right), max(len(left | right), 1)
     if not mine or not others:
-        return max(both / either, 0.75), f"titles differ by {said[0] if mine else said[1]}"
+        # Three words in a longer title may be its subject: “Deep Kernel Learning”.
+        least = _NEAR_TITLE if both > _FEW else 0.0
+        return max(both / either, least), f"titles differ by {said[0] if mine else said[1]}"
     return min(both / either, 0.95), f"titles share {both} of {either} words"
 
 
 _SPELLING = 0.8
+_NEAR_TITLE = 0.75
+"""From this likeness on two titles are nearly the same."""
 
 
 def _ratio(one: str, other: str) -> float:
@@ -339,6 +351,15 @@ def _differing(one: Sequence[str], other: Sequence[str]) -> tuple[list[str], lis
     return ([], []) if sorted(kept[0]) == sorted(kept[1]) else (kept[0], kept[1])
 
 
+def _parts(title: str) -> list[str]:
+    """Return the folded title and subtitle, none if there is only one of them."""
+    parts = [key for part in _BREAK.split(title) if (key := title_key(part))]
+    return parts if len(parts) > 1 else []
+
+
+_BREAK = re.compile(r":|\s[-\u2013\u2014]+\s|\u2014")
+
+
 def _nickname(title: str) -> str:
     """Return what stands before the colon of a title, "" if there is none."""
     name, colon, _ = title.partition(":")
@@ -355,14 +376,17 @@ class _People(NamedTuple):
     are_turned: bool = False
 
 
-def _compare_people(one: tuple[str, ...], other: tuple[str, ...]) -> _People:
+def _compare_people(
+    one: tuple[str, ...], other: tuple[str, ...], *, may_be_turned: bool
+) -> _People:
     mine, theirs = surnames(one), surnames(other)
     if not mine or not theirs:
         who = "one of them" if mine or theirs else "neither"
         verb = "names no" if mine or theirs else "names any"
         return _People(0, 0.0, f"{who} {verb} authors", are_known=False)
     shared, most = len(mine & theirs), max(len(mine), len(theirs))
-    if not shared and (turned := len(_whole_names(one) & _whole_names(other))):
+    turned = len(_whole_names(one) & _whole_names(other)) if may_be_turned and not shared else 0
+    if turned:
         reason = f"{_counted(turned, 'author')} in common, first and last names turned round"
         weight = _weight_of_share(turned / most)
         return _People(turned, weight, reason, are_known=True, are_turned=True)
@@ -477,6 +501,3 @@ def _kind(titles: _Titles, people: _People, shared: float | None, *, is_conflict
         return "names" if is_unnamed else "ids" if is_conflict else "years"
     is_text = shared is not None and shared >= SAME_ABSTRACT and titles.likeness < _NEAR_TITLE
     return "abstract" if is_text else "title"
-
-
-_NEAR_TITLE = 0.75

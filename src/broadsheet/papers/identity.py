@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from broadsheet.papers.text import (
     clean,
     overlap,
+    pluses,
     readable,
     shingles,
     surname,
@@ -311,6 +312,7 @@ class Evidence(NamedTuple):
     """What is known of one record for telling papers apart."""
 
     key: str
+    pluses: str
     authors: tuple[str, ...]
     abstract: str
     year: int | None
@@ -327,6 +329,7 @@ def evidence(record: Record) -> Evidence:
     """Return what `record` says about which paper it is."""
     return Evidence(
         title_key(record.title),
+        pluses(record.title),
         record.authors,
         record.abstract,
         record.year or _year_of_dates(record),
@@ -381,7 +384,9 @@ def same_paper(one: Evidence, other: Evidence) -> bool:
     The title alone never decides: there must be a shared surname, or, where one side names no
     authors, abstracts that are largely the same text.
     """
-    if not one.key or one.key != other.key or ids_conflict(one.ids, other.ids, "arxiv"):
+    if not one.key or one.key != other.key or one.pluses != other.pluses:
+        return False
+    if ids_conflict(one.ids, other.ids, "arxiv"):
         return False
     shared = abstract_overlap(one, other)
     alike = shared is not None and shared >= SAME_ABSTRACT

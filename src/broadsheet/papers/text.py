@@ -13,6 +13,7 @@ _TEX_ACCENT = re.compile(r"""\\["'`^~=.](?![a-zA-Z]{2})|\\[uvhtcdbkr](?=\{| [a-z
 _NOT_ALNUM = re.compile(r"[^a-z0-9]+")
 _NOT_WORD = re.compile(r"[\W_]+")
 _SPACES = re.compile(r"\s+")
+_PLUSES = re.compile(r"(?<=\w)\++(?!\w)")
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ud800-\udfff]"
 )
@@ -67,6 +68,11 @@ def title_key(title: str) -> str:
     if folded.isascii():
         return _NOT_ALNUM.sub("", folded)
     return _NOT_WORD.sub("", folded)
+
+
+def pluses(title: str) -> str:
+    """Return the pluses that words of a title end in: `Tides++` is not the paper `Tides`."""
+    return " ".join(_PLUSES.findall(title)) if "+" in title else ""
 
 
 def surname(author: str) -> str:
