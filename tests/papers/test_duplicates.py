@@ -77,6 +77,9 @@ LIKELY_PAIRS = {
         paper(2, title="TideNet: Catching Harbour Tides", venue="KILN 2025"),
         "title", "both are called “TideNet”",
     ),
+    "the title twice in one": (
+        paper(1), paper(2, title=f"{TITLE} {TITLE}"), "title", "titles differ by “lunar nets",
+    ),
     "words in another order": (
         paper(1), paper(2, title="At Night Lunar Nets for Tides of the Harbour"),
         "title", "titles differ only in small words or their order",
@@ -256,7 +259,7 @@ def test_near_misses_among_many_papers():
             progress=lambda done, total: heard.append((done, total)),
         )
     ]
-    assert {(PaperId(n), PaperId(n + 1)) for n in range(1, 22, 2)} <= set(pairs)
+    assert {(PaperId(n), PaperId(n + 1)) for n in range(1, 24, 2)} <= set(pairs)
     assert all(other <= len(own) for _, other in pairs)
     assert heard[-1][0] == heard[-1][1] > 0
     fewer = near_misses(papers, lambda wanted: [held[i] for i in wanted], apart={pairs[0]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +14,7 @@ from broadsheet.papers.identity import (
     FIELD_RULES,
     GENERIC_TITLE,
     SKETCH_SIZE,
+    FieldRule,
     abstract_overlap,
     compose,
     evidence,
@@ -597,6 +599,13 @@ def test_every_field_of_a_paper_has_its_one_rule():
     made = {"id", "sources", "first_seen", "edition", "basis", "upvotes"}
     assert sorted(ruled) == sorted({f.name for f in fields(Paper)} - made)
     assert all(rule.words for rule in FIELD_RULES)
+
+
+@pytest.mark.parametrize("rule", FIELD_RULES, ids=lambda rule: rule.field)
+def test_every_rule_stands_in_the_documentation(rule: FieldRule):
+    """docs/identity.md shows the rules word for word."""
+    text = (Path(__file__).parents[2] / "docs" / "identity.md").read_text(encoding="utf-8")
+    assert f"\n| {rule.field} | {rule.words} |\n" in text
 
 
 JOINED = ("Ada Lovelace, Tom Reed and Zoe Quill",)

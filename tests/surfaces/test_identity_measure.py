@@ -71,6 +71,27 @@ def test_a_file_that_is_no_table_is_refused(files: tuple[Path, Path]):
         identity.judge(files[1], [], progress=lambda *_: None)
 
 
+def test_records_are_named_by_their_sources_key(tmp_path: Path):
+    """A record whose key is another's id is found, and never taken for that other's record."""
+    records = [
+        {"arxiv_id": "2503.00001", "id": "arxiv:2503.00001", "source": "arxiv", "title": TIDES},
+        {"arxiv_id": "2503.00001", "source": "hf", "title": TIDES},
+        {"arxiv_id": "2503.00002", "source": "hf", "title": EDITOR},
+        {"id": "pl:kiln/7", "source": "paperlists", "title": "Glazes of Stoke Town"},
+    ]
+    pairs = [
+        ("same", "arxiv:2503.00001", "hf:2503.00001"),
+        ("same", "arxiv:2503.00002", "hf:2503.00002"),
+        ("different", "hf:2503.00002", "pl:kiln/7"),
+    ]
+    table, corpus = tmp_path / "pairs.tsv", tmp_path / "corpus.jsonl"
+    table.write_text("\n".join([HEADING, *("\t".join((*p, "Tides")) for p in pairs)]))
+    corpus.write_text("\n".join(map(json.dumps, records)))
+    found = identity.judge(table, [corpus], progress=lambda *_: None)
+    rows = {r.pop("label"): tuple(r.values()) for r in found["labels"]}
+    assert rows == {"same": (2, 1, 1, 0), "different": (1, 1, 0, 1)}
+
+
 @needs_shared
 def test_the_labelled_pairs_of_the_corpora(tmp_path: Path):
     """The records of all labelled pairs, filed together: the shares that are asked for.

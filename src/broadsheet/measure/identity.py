@@ -14,6 +14,7 @@ from broadsheet.collection import papers as store
 from broadsheet.collection.database import Database
 from broadsheet.errors import RecordError, SourceError
 from broadsheet.library import BATCH, utc_now
+from broadsheet.papers.identity import parse_external_id
 from broadsheet.papers.types import Record
 from broadsheet.sources import files
 
@@ -116,11 +117,19 @@ def _file(database: Database, path: Path, progress: Show) -> None:
 
 
 def _verdicts(pairs: Sequence[Pair], owners: dict[tuple[str, str], int]) -> list[Verdict]:
+    sources = {source for source, _ in owners}
     by_key = {key: paper for (_, key), paper in owners.items()}
 
     def paper_of(name: str) -> int | None:
+        """Return the paper of the record `source:key`, or of the one whose key is all of `name`.
+
+        A source may call its key by an id of another: Hugging Face's are `arxiv:2405.15738`.
+        """
         source, _, key = name.partition(":")
-        return by_key.get(name) or owners.get((source, key))
+        if source not in sources:
+            return by_key.get(name)
+        spellings = (key, name, str(parse_external_id(name)))
+        return next((owners[source, k] for k in spellings if (source, k) in owners), None)
 
     return [Verdict(p, (paper_of(p.one), paper_of(p.other))) for p in pairs]
 

@@ -314,7 +314,8 @@ def _likeness(
     if not mine or not others:
         # Three words in a longer title may be its subject: “Deep Kernel Learning”.
         least = _NEAR_TITLE if both > _FEW else 0.0
-        return max(both / either, least), f"titles differ by {said[0] if mine else said[1]}"
+        reason = f"titles differ by {said[0] if mine else said[1]}"
+        return min(max(both / either, least), 0.95), reason
     return min(both / either, 0.95), f"titles share {both} of {either} words"
 
 
