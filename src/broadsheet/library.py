@@ -392,7 +392,7 @@ class Library:
     @staticmethod
     def _looked(connection: Connection, progress: Callable[[int, int], None]) -> list[NearMiss]:
         return find_near_misses(
-            (paper for papers in _all_papers(connection) for paper in papers),
+            (paper for papers in store.every(connection, SYNC_EVERY) for paper in papers),
             lambda ids: store.fetch(connection, ids),
             apart=by_hand.told_apart(connection),
             progress=progress,
@@ -668,10 +668,3 @@ def _differences(part: str, wanted: NDArray[np.int64], held: NDArray[np.int64]) 
             some = ", ".join(f"p{i}" for i in ids[:5])
             found.append(f"the {part} index {words} {len(ids)} papers ({some}…)")
     return found + ([f"the {part} index holds papers twice"] if len(set(held)) < len(held) else [])
-
-
-def _all_papers(connection: Connection) -> Iterator[list[Paper]]:
-    last = 0
-    while papers := store.fetch_after(connection, last, SYNC_EVERY):
-        yield papers
-        last = papers[-1].id

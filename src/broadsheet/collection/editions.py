@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, union_all
+from sqlalchemy import ColumnElement, Connection, func, insert, select, union_all
 
 from broadsheet.collection import schema
 
@@ -190,8 +190,3 @@ def keep(connection: Connection, period: str, body: str, now: str) -> None:
     """Keep the order of a period; one that is kept already stays."""
     if kept(connection, period) is None:
         connection.execute(insert(schema.printed), [{"period": period, "made": now, "body": body}])
-
-
-def forget(connection: Connection, period: str) -> None:
-    """Throw the kept order of a period away."""
-    connection.execute(delete(schema.printed).where(schema.printed.c.period == period))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -184,6 +184,14 @@ def fetch_after(connection: Connection, paper_id: int, limit: int) -> list[Paper
         .limit(limit)
     )
     return [_to_paper(row) for row in connection.execute(statement)]
+
+
+def every(connection: Connection, step: int) -> Iterator[list[Paper]]:
+    """Yield all papers in order of id, at most `step` at a time."""
+    last = 0
+    while found := fetch_after(connection, last, step):
+        yield found
+        last = found[-1].id
 
 
 def all_ids(connection: Connection) -> list[int]:

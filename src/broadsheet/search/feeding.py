@@ -175,7 +175,7 @@ class Feeder:
                 parts = self._index.begin()
                 done = 0
                 yield done, total
-                for papers in _all_papers(connection):
+                for papers in store.every(connection, STEP):
                     parts.fill(papers)
                     done += len(papers)
                     yield done, total
@@ -362,10 +362,3 @@ def _settled(changes: Iterable[store.Change]) -> tuple[list[int], list[int]]:
     last = {c.paper_id: c.kind for c in changes}
     puts = [int(p) for p, kind in last.items() if kind == "put"]
     return puts, [int(p) for p, kind in last.items() if kind == "drop"]
-
-
-def _all_papers(connection: Connection) -> Iterator[list[Paper]]:
-    last = 0
-    while papers := store.fetch_after(connection, last, STEP):
-        yield papers
-        last = papers[-1].id
