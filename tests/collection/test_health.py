@@ -43,6 +43,7 @@ def state(connection: Connection) -> dict[str, list[tuple]]:
         "ids": "SELECT namespace, value, paper_id FROM external_ids ORDER BY 1, 2, 3",
         "again": "SELECT * FROM appearances ORDER BY 1, 2, 3",
         "days": "SELECT day, papers FROM days ORDER BY 1",
+        "titles": "SELECT id, title_hash FROM records ORDER BY 1",
     }
     return {n: [tuple(r) for r in connection.execute(text(q))] for n, q in queries.items()}
 
@@ -64,6 +65,7 @@ def test_repair_changes_nothing_that_is_right(connection: Connection):
         "DELETE FROM external_ids",
         "INSERT INTO external_ids VALUES ('doi', '10.1000/x', 1, 0)",
         "DELETE FROM appearances",
+        "UPDATE records SET title_hash = 7",
         "DELETE FROM days",
         "UPDATE days SET papers = papers + 5",
         "INSERT INTO days VALUES ('1999-01-01', 3, 0, '')",

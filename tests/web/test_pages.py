@@ -1,6 +1,7 @@
 """The pages: what they show, where they lead, and what they never let through."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
@@ -11,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broadsheet.errors import QueryError, SearchIndexError, StoreError
+from broadsheet.factory import open_library
 from broadsheet.papers.identity import format_paper_id
+from broadsheet.papers.types import Record
 from broadsheet.search.highlight import Marked
 from broadsheet.search.query import FIELDS, parse
 from broadsheet.web import calendars, health, narrowing, views
 from broadsheet.web.app import HEADERS, create_app
-from web.invented import ENDLESS, IMAGE, LONG, SCRIPT, raising
+from web.invented import ENDLESS, IMAGE, LONG, SCRIPT, now, raising
 from web.reading import TAGS, Reading, read
 
 
@@ -191,6 +194,22 @@ def test_paper_page_has_everything(client, kitchen):
         "/search?q=author%3A%22Bo+the+Cook+Sample%22",
         "/search?q=cat%3Acs.RO",
     } <= set(hrefs)
+
+
+def test_a_source_that_wrote_tex_said_nothing_else(tmp_path):
+    """TeX that is shown as Unicode is not listed as another title, author or abstract."""
+    said = Record(
+        "invented", "tex", r"Tides of the $\Gamma$ Basin", authors=(r"Andr\'e Lowe",),
+        abstract=r"We measure $\Gamma$ by day.",
+    )  # fmt: skip
+    with open_library(tmp_path, clock=now) as opened:
+        for _ in opened.file([said], source="invented", counts=Counter()):
+            pass
+        page = TestClient(create_app(opened, clock=now)).get("/paper/p1").text
+    assert "Tides of the Γ Basin" in page
+    assert "André Lowe" in page
+    assert "Gamma" not in page
+    assert "Another text of the abstract" not in page
 
 
 def test_paper_page_can_be_cited(client, kitchen):

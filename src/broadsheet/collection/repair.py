@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -29,7 +29,26 @@ def recompose(connection: Connection, ids: list[int], now: str) -> int:
     ]
     if differing:
         papers.carry_out(connection, Intents(differing, {}, {}, []), {}, now)
+    _rehash(connection, intents.papers)
     return len(differing)
+
+
+def _rehash(connection: Connection, found: Sequence[Filed]) -> None:
+    """Write the hash of each record's folded title where the rule of folding has changed since."""
+    table = schema.records
+    right = {
+        key: papers.hash64(filed.evidence_of(key).key) for filed in found for key in filed.records
+    }
+    said = select(table.c.id, table.c.source, table.c.key, table.c.title_hash).where(
+        table.c.paper_id.in_([filed.id for filed in found])
+    )
+    for row in connection.execute(said).all():
+        if row.title_hash != right[row.source, row.key]:
+            connection.execute(
+                update(table)
+                .where(table.c.id == row.id)
+                .values(title_hash=right[row.source, row.key])
+            )
 
 
 def _ids_given(connection: Connection, ids: list[int]) -> dict[int, set[tuple[str, str]]]:

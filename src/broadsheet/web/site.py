@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from broadsheet.library import Clock, Library
+from broadsheet.papers import text
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.engine import Mode
 from broadsheet.web import narrowing, views
@@ -68,6 +69,7 @@ def _environment(static: dict[str, StaticFile]) -> Environment:
         clip=views.clip,
         readable=_readable,
         paper_id=format_paper_id,
+        untex=text.readable,
     )
     return made
 
