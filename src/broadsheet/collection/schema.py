@@ -61,15 +61,15 @@ papers = Table(
     Column("upvotes", Integer),
     Index("ix_papers_day", "day", "id"),
     # Only of merged papers: SQLite would take an index of all to look for those that are not.
+    # (A condition for another database here would import its whole dialect at every start.)
     Index(
         "ix_papers_merged_into", "merged_into",
         sqlite_where=text("merged_into IS NOT NULL"),
-        postgresql_where=text("merged_into IS NOT NULL"),
     ),
     # Holds all that the order of an edition asks for, so that no abstract is read for it.
     Index(
         "ix_papers_edition", "edition", "upvotes", "day", "id", "topic", "basis",
-        sqlite_where=text("merged_into IS NULL"), postgresql_where=text("merged_into IS NULL"),
+        sqlite_where=text("merged_into IS NULL"),
     ),
 )  # fmt: skip
 

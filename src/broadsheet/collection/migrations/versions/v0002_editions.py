@@ -32,7 +32,6 @@ def upgrade() -> None:
         ["merged_into"],
         unique=False,
         sqlite_where=sa.text("merged_into IS NOT NULL"),
-        postgresql_where=sa.text("merged_into IS NOT NULL"),
     )
     op.create_index(
         "ix_papers_edition",
@@ -40,7 +39,6 @@ def upgrade() -> None:
         ["edition", "upvotes", "day", "id", "topic", "basis"],
         unique=False,
         sqlite_where=sa.text("merged_into IS NULL"),
-        postgresql_where=sa.text("merged_into IS NULL"),
     )
 
 
