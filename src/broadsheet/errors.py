@@ -6,7 +6,9 @@ BroadsheetError
 ├── NotFoundError              .kind .id
 │   └── PaperNotFound
 ├── DecisionError (ValueError) a merge, split or undo by hand that cannot be carried out
-├── SourceError                .source
+├── SourceError                .source: it answered, but not in a form that can be read
+│   ├── SourceUnavailable      .retry_after: away, busy or too slow; trying again may help
+│   ├── SourceRejected         .status: it refused the request; trying again will not help
 │   ├── UnknownFormat          a file that is none of the known formats
 │   └── RecordError            .place .reason: one record is set aside, the run goes on
 ├── StoreError                 .temporary: locked, full, corrupt
@@ -68,6 +70,22 @@ class SourceError(BroadsheetError):
         self.source = source
 
 
+class SourceUnavailable(SourceError):  # noqa: N818 (named for what it says, as in design)
+    """A source is away, busy or too slow; after `retry_after` seconds it may be there again."""
+
+    def __init__(self, message: str, *, source: str, retry_after: float | None = None) -> None:
+        super().__init__(message, source=source)
+        self.retry_after = retry_after
+
+
+class SourceRejected(SourceError):  # noqa: N818
+    """A source refused a request with the HTTP `status`; the same request will be refused again."""
+
+    def __init__(self, message: str, *, source: str, status: int) -> None:
+        super().__init__(message, source=source)
+        self.status = status
+
+
 class UnknownFormat(SourceError, ValueError):  # noqa: N818
     """A file is none of the formats that can be imported; the message says what was seen."""
 
@@ -125,6 +143,8 @@ def status_of(error: BaseException) -> Status:  # noqa: PLR0911 (a table, one li
         case NotFoundError():
             return Status(404, 1)
         case StoreError(temporary=True) | EmbeddingError(temporary=True) | SearchIndexError():
+            return Status(503, 75)
+        case SourceUnavailable():
             return Status(503, 75)
         case SourceError():
             return Status(502, 1)

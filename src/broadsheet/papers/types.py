@@ -19,6 +19,13 @@ class ExternalId(NamedTuple):
         return f"{self.namespace}:{self.value}"
 
 
+class Signal(NamedTuple):
+    """How much attention a source counted: `upvotes`, `comments`, `stars`, `citations`…"""
+
+    kind: str
+    value: float
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a record stood on a saved page: `position` counts from 1."""
@@ -36,7 +43,9 @@ class Record:
     only a year gives `year`. `categories` has the
     primary one first. `summary` is somebody's short account of the paper, never its abstract.
     `again` has the later days on which the source showed the item again, each with the kind:
-    `listed`, `version` or `cross`. `extra` keeps every field that has no place here, so that
+    `listed`, `version` or `cross`. `presumed` is the day of announcement as it follows from other
+    dates, where the source does not say it. `signals` are what it counted when it was asked; they
+    are observations beside the record, not a part of what it says. `extra` keeps every field that has no place here, so that
     nothing of the item is lost.
     """
 
@@ -61,6 +70,8 @@ class Record:
     place: Place | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     again: tuple[tuple[str, str], ...] = ()
+    presumed: str | None = None
+    signals: tuple[Signal, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
