@@ -153,6 +153,7 @@ def page(found: Page) -> None:
 
 _BASES = {
     "announced": "by day of announcement",
+    "presumed": "by presumed day of announcement",
     "page": "by day of a saved page",
     "filed": "by the day they were filed here",
 }

@@ -29,6 +29,7 @@ RECORDS = st.builds(
     key=st.sampled_from("ab"),
     title=st.just(TIDES.title),
     announced=DAYS,
+    presumed=DAYS,
     updated=DAYS,
     categories=st.lists(st.sampled_from(["cs.LG", "cs.CV", "physics.ao-ph"]), unique=True).map(
         tuple
@@ -170,6 +171,7 @@ def test_the_announced_day_never_moves_later(old: Record, new: Record):
 @given(RECORDS, RECORDS)
 def test_either_order_gives_the_same_edition(old: Record, new: Record):
     """Two forms of one record lead to one day, whichever was filed first, if one announces it."""
+    new = replace(new, presumed=old.presumed)
     one, other = (
         stamp([carried_over(*pair, TODAY)], FIRST_SEEN, {}) for pair in ((old, new), (new, old))
     )
@@ -183,7 +185,8 @@ def test_nothing_that_was_noted_is_forgotten(old: Record, new: Record):
     carried = carried_over(old, new, TODAY)
 
     assert {*old.again, *new.again} <= set(carried.again)
-    assert replace(carried, announced=new.announced, again=new.again) == new
+    assert replace(new, announced=carried.announced, again=carried.again,
+                   presumed=carried.presumed) == carried  # fmt: skip
 
 
 def test_a_later_listing_is_noted():
@@ -243,3 +246,24 @@ def test_two_files_filed_in_turns_do_not_cross_list_every_day():
     held = carried_over(carried_over(held, one, "2026-03-22"), other, "2026-03-23")
 
     assert held.again == (("2026-03-21", "cross"),)
+
+
+# ---------------------------------------------------------------------------- presumed days
+
+
+def test_a_presumed_day_holds_until_its_source_says_one():
+    """What arXiv's metadata suggests gives way to its feed, but not to another site's list."""
+    presumed = replace(TIDES, presumed="2026-03-17")
+    feed = replace(TIDES, source="arxiv-feed", announced="2026-03-19")
+    site = replace(TIDES, source="hf", announced="2026-03-20")
+    assert stamp([presumed], FIRST_SEEN, {})[:2] == ("2026-03-17", "presumed")
+    assert stamp([presumed, site], FIRST_SEEN, {})[:2] == ("2026-03-17", "presumed")
+    assert stamp([presumed, feed, site], FIRST_SEEN, {})[:2] == ("2026-03-19", "announced")
+
+
+def test_the_day_that_was_presumed_first_stays():
+    """A later edit moves arXiv's datestamp, not the day on which the paper was new."""
+    old = replace(TIDES, presumed="2026-03-17")
+    new = replace(TIDES, presumed="2026-03-24", comment="12 pages")
+    assert carried_over(old, new, TODAY).presumed == "2026-03-17"
+    assert carried_over(replace(old, presumed=None), new, TODAY).presumed == "2026-03-24"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from broadsheet.collection import schema
+from broadsheet.collection import schema, signals
 from broadsheet.errors import PaperNotFound
 from broadsheet.papers.appearances import Again
 from broadsheet.papers.filing import Filed, Intents, Key, Known, Outcome, decide, refresh
@@ -34,7 +34,9 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-_DEFAULTS = {f.name: f.default for f in fields(Record) if f.name not in {"extra", "place"}}
+_DEFAULTS = {
+    f.name: f.default for f in fields(Record) if f.name not in {"extra", "place", "signals"}
+}
 
 
 def encode_record(record: Record) -> str:
@@ -298,6 +300,17 @@ def keys_of_source(connection: Connection, source: str) -> list[tuple[str, int]]
     return [(key, paper_id) for key, paper_id in connection.execute(statement)]
 
 
+def papers_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, PaperId]:
+    """Return the papers that hold the records with these keys."""
+    return {key: row.paper_id for key, row in _existing_rows(connection, keys).items()}
+
+
+def records_under(connection: Connection, keys: Iterable[Key]) -> dict[Key, Record]:
+    """Return the records that are held under these keys."""
+    found = _existing_rows(connection, keys)
+    return {key: decode_record(row.body) for key, row in found.items()}
+
+
 def last_sequence(connection: Connection) -> int:
     """Return the newest sequence of the change log, 0 if nothing ever changed."""
     return connection.execute(select(func.max(schema.changes.c.sequence))).scalar() or 0
@@ -437,6 +450,8 @@ def carry_out(connection: Connection, intents: Intents, rows: dict[Key, int], no
     _write_records(connection, intents, rows, now)
     _write_merges(connection, intents.merged_into)
     _write_external_ids(connection, intents)
+    old = [f.id for f in intents.papers if not f.is_new] + list(intents.merged_into)
+    signals.follow(connection, old, intents.records, intents.merged_into)
     _write_places(connection, intents)
     days = _write_appearances(connection, intents)
     _write_changes(connection, intents)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
@@ -22,8 +22,16 @@ class Reject(NamedTuple):
     seen: str
 
 
+Kind = Literal["import", "harvest", "backfill", "enrich"]
+
+
 class Run(NamedTuple):
-    """One import or harvest, with its outcome in words."""
+    """One import, harvest, backfill or enrichment, with its outcome in words.
+
+    `source` is the path of an import, else the name of a source. `slot` is the due time that it
+    served, None if somebody asked for it. `parts` tells of each part what became of it: a dict of
+    `part`, `outcome`, `counts`, `error` and `until`.
+    """
 
     id: int
     source: str
@@ -32,21 +40,29 @@ class Run(NamedTuple):
     outcome: str
     reason: str
     counts: dict[str, int]
+    kind: Kind = "import"
+    slot: str | None = None
+    parts: Sequence[dict[str, Any]] = ()
 
 
-def begin(connection: Connection, source: str, now: str) -> int:
+def begin(
+    connection: Connection, source: str, now: str, kind: Kind = "import", slot: str | None = None
+) -> int:
     """Note that a run of `source` has begun; return its id.
 
-    Only one process runs at a time, so a run that never ended was cut off: it is noted as such.
+    Only one process imports at a time, and only one harvests a source, so a run that never ended
+    was cut off: it is noted as such.
     """
+    run = schema.runs.c
+    of_same = (run.kind == kind) & ((run.source == source) | (run.kind == "import"))
     connection.execute(
         update(schema.runs)
-        .where(schema.runs.c.outcome == "running")
+        .where(run.outcome == "running", of_same)
         .values(outcome="cut off", ended=now)
     )
     row = {
         "source": source, "started": now, "outcome": "running", "reason": "", "counts": {},
-        "cursor": 0,
+        "cursor": 0, "kind": kind, "slot": slot, "parts": [],
     }  # fmt: skip
     statement = insert(schema.runs).values(row).returning(schema.runs.c.id)
     return int(connection.execute(statement).scalar_one())
@@ -61,12 +77,19 @@ def advance(connection: Connection, run: int, cursor: int, counts: Mapping[str, 
     )
 
 
-def finish(connection: Connection, run: int, outcome: str, reason: str, now: str) -> None:
-    """Note that a run has ended."""
+def finish(
+    connection: Connection,
+    run: int,
+    outcome: str,
+    reason: str,
+    now: str,
+    parts: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Note that a run has ended, and how each of its parts did."""
     connection.execute(
         update(schema.runs)
         .where(schema.runs.c.id == run)
-        .values(outcome=outcome, reason=reason, ended=now)
+        .values(outcome=outcome, reason=reason, ended=now, parts=[dict(p) for p in parts])
     )
 
 
@@ -77,11 +100,22 @@ def is_running(connection: Connection, since: str) -> bool:
     return connection.execute(running).first() is not None
 
 
-def recent(connection: Connection, limit: int) -> list[Run]:
-    """Return the newest runs, newest first."""
-    columns = [schema.runs.c[name] for name in Run._fields]
-    statement = select(*columns).order_by(schema.runs.c.id.desc()).limit(limit)
-    return [Run(*row) for row in connection.execute(statement)]
+def recent(
+    connection: Connection, limit: int, *, source: str | None = None, kind: Kind | None = None
+) -> list[Run]:
+    """Return the newest runs, newest first; of one source or kind, if one is named."""
+    run = schema.runs.c
+    statement = select(*(run[name] for name in Run._fields)).order_by(run.id.desc()).limit(limit)
+    if source is not None:
+        statement = statement.where(run.source == source)
+    if kind is not None:
+        statement = statement.where(run.kind == kind)
+    return [_run(row) for row in connection.execute(statement)]
+
+
+def _run(row: Sequence[Any]) -> Run:
+    found = Run(*row)
+    return found._replace(parts=tuple(found.parts))
 
 
 def set_aside(connection: Connection, run: int, errors: Iterable[RecordError], now: str) -> None:

@@ -205,6 +205,60 @@ runs = Table(
     Column("counts", JSON, nullable=False),
     # Where the run stands: items taken from the source so far, written with the rows they gave.
     Column("cursor", BigInteger, nullable=False),
+    Column("kind", String(8), nullable=False, server_default="import"),
+    # The due time that it served, so that none is served twice.
+    Column("slot", String(20)),
+    Column("parts", JSON, nullable=False, server_default="[]"),
+    Index("ix_runs_kind", "kind", "source", "id"),
+)
+
+# Where each part of a source goes on, and what it is like; the part "" is the source as a whole.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("value", JSON, nullable=False),
+    # How many new papers it brings on a day that has any, as a moving mean.
+    Column("usual", Float, nullable=False, server_default="0"),
+    # The newest day of announcement whose papers it brought.
+    Column("covered", String(10)),
+    Column("updated", String(20), nullable=False),
+)
+
+# What a source counted of the attention to a paper, as it was seen: never changed, only added to.
+# `key` is that of the source's record, or of what it looked at for the paper (a repository).
+signals = Table(
+    "signals",
+    metadata,
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True),
+    Column("kind", String(24), primary_key=True),
+    Column("source", String(32), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("seen", String(20), primary_key=True),
+    Column("value", Float, nullable=False),
+)
+
+# About which papers a source was asked, and what it wants to know the next time.
+asked = Table(
+    "asked",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True),
+    Column("at", String(20), nullable=False),
+    Column("kept", JSON, nullable=False),
+)
+
+# What a source's own page of a day lists, for holding our count against it.
+listings = Table(
+    "listings",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("category", String(32), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("seen", String(20), nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("ids", JSON, nullable=False),
 )
 
 rejects = Table(

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from broadsheet.papers.types import Record
 
-Basis = Literal["announced", "page", "filed"]
+Basis = Literal["announced", "presumed", "page", "filed"]
 Kind = Literal["listed", "page", "version", "cross"]
 _DAY = len("2026-03-17")
 
@@ -33,14 +33,21 @@ class Stamp(NamedTuple):
 def stamp(records: Collection[Record], first_seen: str, page_days: Mapping[str, str]) -> Stamp:
     """Return when a paper that consists of `records` appears, in whatever order they come.
 
-    Its edition is that of the first day on which a listing announced it, else of the first saved
-    page that it stood on, else of the day on which it was filed. `page_days` has the days of those
-    pages that have one.
+    Its edition is that of the first day on which a listing announced it, or presumably did, else
+    of the first saved page that it stood on, else of the day on which it was filed. A day that
+    was presumed counts no more once the same source has said one. `page_days` has the days of
+    those pages that have one.
     """
     announced = [r.announced for r in records if _is_day(r.announced)]
+    presumed = _presumed(records)
     on_pages = [page_days[r.place.page] for r in records if r.place and r.place.page in page_days]
-    basis: Basis = "announced" if announced else "page" if on_pages else "filed"
-    day = min(filter(None, announced or on_pages), default=first_seen[:_DAY])
+    day = min(filter(None, [*announced, *presumed] or on_pages), default=first_seen[:_DAY])
+    basis: Basis = (
+        "announced" if day in announced
+        else "presumed" if day in presumed
+        else "page" if on_pages
+        else "filed"
+    )  # fmt: skip
     again = {a for r in records for a in _again(r, page_days) if a.day > day}
     return Stamp(day, basis, tuple(sorted(again)), _upvotes(records))
 
@@ -48,6 +55,20 @@ def stamp(records: Collection[Record], first_seen: str, page_days: Mapping[str, 
 def _is_day(text: str | None) -> bool:
     """Return whether a date is known to the day."""
     return text is not None and len(text) == _DAY
+
+
+def _presumed(records: Collection[Record]) -> list[str]:
+    """Return the days that are only presumed, of sources that say no day of announcement."""
+    said = {_house(r.source) for r in records if _is_day(r.announced)}
+    return [
+        r.presumed for r in records
+        if r.presumed and _is_day(r.presumed) and _house(r.source) not in said
+    ]  # fmt: skip
+
+
+def _house(source: str) -> str:
+    # arXiv's metadata ("arxiv") and its daily feeds ("arxiv-feed") are one house's word.
+    return source.partition("-")[0]
 
 
 def _again(record: Record, page_days: Mapping[str, str]) -> Iterator[Again]:
@@ -81,7 +102,9 @@ def carried_over(old: Record, new: Record, today: str) -> Record:
     if old.categories and set(new.categories) - set(old.categories):
         again |= _cross_listed(old, new, today)
     announced = listed[0] if listed else new.announced
-    return replace(new, announced=announced, again=tuple(sorted(again)))
+    # What was presumed when the paper was new is nearer the truth than what later edits suggest.
+    presumed = old.presumed or new.presumed
+    return replace(new, announced=announced, again=tuple(sorted(again)), presumed=presumed)
 
 
 def _cross_listed(old: Record, new: Record, today: str) -> set[tuple[str, str]]:

@@ -20,7 +20,7 @@ class ExternalId(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """How much attention a source counted: `upvotes`, `comments`, `stars`, `citations`…"""
+    """How much attention a source counted: as `upvotes`, `stars` or `citations`."""
 
     kind: str
     value: float
@@ -45,8 +45,8 @@ class Record:
     `again` has the later days on which the source showed the item again, each with the kind:
     `listed`, `version` or `cross`. `presumed` is the day of announcement as it follows from other
     dates, where the source does not say it. `signals` are what it counted when it was asked; they
-    are observations beside the record, not a part of what it says. `extra` keeps every field that has no place here, so that
-    nothing of the item is lost.
+    are observations beside the record, not a part of what it says. `extra` keeps every field that
+    has no place here, so that nothing of the item is lost.
     """
 
     source: str

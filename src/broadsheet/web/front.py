@@ -206,6 +206,7 @@ def _day_and_month(day: date) -> str:
 
 _BASES = {
     "announced": "day of announcement",
+    "presumed": "presumed day of announcement",
     "page": "day of a saved page",
     "filed": "day of filing here",
 }

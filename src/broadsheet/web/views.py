@@ -221,6 +221,7 @@ def dates(paper: Paper) -> list[Fact]:
 _FIELDS = {
     "submitted": "day of submission",
     "announced": "day of announcement",
+    "presumed": "presumed day of announcement",
     "published": "day of publication",
     "updated": "day of the newest version",
 }
