@@ -42,6 +42,7 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for setting in SETTINGS:
         monkeypatch.delenv(f"BROADSHEET_{setting.name.upper()}", raising=False)
     monkeypatch.setenv("BROADSHEET_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BROADSHEET_STATE", str(tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,20 @@ def _names(text: str) -> str:
     return ",".join(names)
 
 
+def _contact(text: str) -> str:
+    # It goes into a header, so it must be one word.
+    if text and not re.fullmatch(r"[^\s@<>()\x00-\x1f]+@[A-Za-z0-9.-]+", text, re.ASCII):
+        raise ValueError("must be a mail address")
+    return text
+
+
+def _switch(text: str) -> str:
+    words = {"on": "on", "true": "on", "off": "off", "false": "off"}
+    if text.lower() not in words:
+        raise ValueError("must be on or off")
+    return words[text.lower()]
+
+
 SETTINGS = (
     Setting(
         "home",
@@ -163,7 +177,31 @@ SETTINGS = (
         1000,
         "So many papers are embedded right after they are filed, if the model is slow or paid.",
     ),
+    Setting(
+        "contact",
+        _contact,
+        "",
+        "Your mail address: sources are told it, so that they can write before they shut you out.",
+    ),
+    Setting(
+        "schedule", _switch, "on", "Whether `serve` harvests the enabled sources when they are due."
+    ),
+    Setting("harvest_minutes", _whole(1, 1440), 30, "No harvest of a source takes longer."),
+    Setting(
+        "enrich_papers",
+        _whole(1, 100_000),
+        500,
+        "About so many papers a source is asked in one run, for citations, stars and summaries.",
+    ),
+    Setting(
+        "state",
+        _folder,
+        Path(platformdirs.user_state_dir("broadsheet", appauthor=False)),
+        "The folder by which all collections on a machine take turns at the hosts of sources.",
+    ),
 )
+SOURCES = "sources"
+"""The table of the file that has a table for each source: `[sources.arxiv]`."""
 
 
 class Value(NamedTuple):
@@ -224,8 +262,22 @@ def _read_file(text: str, file: str) -> dict[str, Any]:
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
     # The file lies in the home, so it cannot say where the home is.
     names = [s.name for s in SETTINGS if s.name != "home"]
-    unknown = sorted(set(found) - set(names))
+    unknown = sorted(set(found) - {*names, SOURCES})
     if unknown:
         known = ", ".join(names)
         raise ConfigError(f"{file}: unknown setting {unknown[0]!r}; there are {known}")
+    return found
+
+
+def source_tables(text: str, file: str) -> dict[str, dict[str, Any]]:
+    """Return what the TOML in `file` says of each source, `[sources.NAME]`, as it stands there.
+
+    Raises ConfigError where it is no table of tables; what is in them is for the sources to say.
+    """
+    found = _read_file(text, file).get(SOURCES, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file}: sources is no table; write [sources.arxiv]")
+    for name, table in found.items():
+        if not isinstance(table, dict):
+            raise ConfigError(f"{file}: sources.{name} is no table; write [sources.{name}]")
     return found

@@ -4,7 +4,8 @@ BroadsheetError
 ├── ConfigError (ValueError)   names the setting and where its value came from
 ├── QueryError (ValueError)    .query .position .hint
 ├── NotFoundError              .kind .id
-│   └── PaperNotFound
+│   ├── PaperNotFound
+│   └── SourceNotFound
 ├── DecisionError (ValueError) a merge, split or undo by hand that cannot be carried out
 ├── SourceError                .source: it answered, but not in a form that can be read
 │   ├── SourceUnavailable      .retry_after: away, busy or too slow; trying again may help
@@ -21,6 +22,7 @@ BroadsheetError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -56,6 +58,16 @@ class PaperNotFound(NotFoundError):  # noqa: N818 (named for what it says, as in
     """No paper has this id."""
 
     kind = "paper"
+
+
+class SourceNotFound(NotFoundError):  # noqa: N818
+    """No source has this name; the message says which there are."""
+
+    kind = "source"
+
+    def __init__(self, ident: str, known: Iterable[str]) -> None:
+        super().__init__(ident)
+        self.args = (f"there is no source {ident!r}; there are {', '.join(known)}",)
 
 
 class DecisionError(BroadsheetError, ValueError):

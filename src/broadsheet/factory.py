@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from broadsheet import config
@@ -16,6 +16,9 @@ from broadsheet.search.embedding import Embedder, StaticEmbedder
 from broadsheet.search.endpoint import Endpoint, EndpointEmbedder
 from broadsheet.search.feeding import UNASKED
 from broadsheet.search.sentences import SentenceEmbedder
+
+if TYPE_CHECKING:
+    from broadsheet.harvest.newsroom import Newsroom
 
 DATABASE = "broadsheet.db"
 INDEX = "index"
@@ -32,6 +35,29 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str]) -> config.
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from error
     return config.load(flags, environ, text, str(file))
+
+
+def make_newsroom(
+    settings: Mapping[str, Any], environ: Mapping[str, str], library: Library
+) -> Newsroom:
+    """Return the sources of a library as the file in its home sets them up.
+
+    Raises ConfigError for a source or a setting of one that there is not.
+    """
+    # Reading, searching and importing files need none of this, and should not wait for it.
+    from broadsheet.harvest.newsroom import Newsroom, Rules  # noqa: PLC0415
+    from broadsheet.harvest.registry import Registry  # noqa: PLC0415
+
+    file = Path(settings["home"]) / config.FILE_NAME
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    rules = Rules(
+        contact=settings["contact"],
+        state=settings["state"],
+        minutes=settings["harvest_minutes"],
+        papers=settings["enrich_papers"],
+    )
+    registry = Registry(config.source_tables(text, str(file)), environ, str(file))
+    return Newsroom(library.database, registry, rules, library.keep_up, library.clock)
 
 
 def make_embedder(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Embedder:
@@ -83,6 +109,7 @@ def open_library(
     wait: bool = True,
     unasked: int = UNASKED,
     upgrading: Callable[[str, int, int], None] | None = None,
+    newsroom: Callable[[Library], Newsroom] | None = None,
 ) -> Library:
     """Return the library in `home`, made if there is none, its index brought up to date.
 
@@ -90,7 +117,8 @@ def open_library(
     `wait` the index catches up in a thread that follows the record until the library is closed.
     At most `unasked` papers are embedded with a slow or paid model right after they were filed.
     A home of an earlier schema is upgraded after a backup, of which `upgrading` is told what is
-    done and the bytes of it; `library.database.upgraded` says that it happened.
+    done and the bytes of it; `library.database.upgraded` says that it happened. `newsroom`
+    makes its sources once they are needed; without it there are none to harvest.
 
     Raises StoreError if the home cannot be used and EmbeddingError if the model is damaged.
     """
@@ -102,7 +130,9 @@ def open_library(
     database = Database(home / DATABASE, clock=clock, progress=upgrading)
     try:
         index = EmbeddedIndex(home / INDEX, embedder)
-        library = Library(database, index, embedder, clock=clock, unasked=unasked)
+        library = Library(
+            database, index, embedder, clock=clock, unasked=unasked, newsroom=newsroom
+        )
         if not wait:
             library.follow(progress=progress)
             return library

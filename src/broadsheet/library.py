@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ from sqlalchemy import Connection
 from broadsheet import __version__
 from broadsheet.collection import backup as keeping
 from broadsheet.collection import decisions as by_hand
-from broadsheet.collection import editions, health, near_misses, repair, runs
+from broadsheet.collection import editions, health, near_misses, repair
 from broadsheet.collection import papers as store
+from broadsheet.collection import runs as history
 from broadsheet.collection.database import HEAD, Database
 from broadsheet.collection.decisions import Decision
 from broadsheet.editions.edition import Editions
 from broadsheet.errors import (
+    ConfigError,
     DecisionError,
     NotFoundError,
     RecordError,
@@ -42,6 +44,9 @@ from broadsheet.search.embedding import Embedder
 from broadsheet.search.engine import Engine, Hit, Mode, Page
 from broadsheet.search.feeding import UNASKED, Cost, Feeder, Follower, IndexState
 from broadsheet.sources import files
+
+if TYPE_CHECKING:
+    from broadsheet.harvest.newsroom import Newsroom
 
 BATCH = 1000
 """Records filed in one transaction: what a crash can ask to be done again."""
@@ -107,7 +112,7 @@ class Status:
     home: Path
     held: health.Counts
     days: list[editions.DayCount]
-    runs: list[runs.Run]
+    runs: list[history.Run]
     index: IndexState
     sizes: dict[str, int]
     last_backup: str | None
@@ -137,7 +142,9 @@ class Library:
         *,
         clock: Clock = utc_now,
         unasked: int = UNASKED,
+        newsroom: Callable[[Library], Newsroom] | None = None,
     ) -> None:
+        """`newsroom` makes the sources of the library when they are first needed."""
         self.database = database
         self.index = index
         self._clock = clock
@@ -145,6 +152,31 @@ class Library:
         self._follower: Follower | None = None
         self.editions = Editions(database, index, clock)
         self._engine = Engine(index, embedder, self.papers, self.resolve)
+        self._make_newsroom = newsroom
+        self._newsroom: Newsroom | None = None
+
+    @property
+    def newsroom(self) -> Newsroom:
+        """The sources: what they are, what is due, and what somebody wants fetched.
+
+        Raises ConfigError if they are set up wrongly.
+        """
+        if self._newsroom is None:
+            if self._make_newsroom is None:
+                raise ConfigError("this library was opened without sources")
+            self._newsroom = self._make_newsroom(self)
+        return self._newsroom
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time."""
+        return self._clock
+
+    def keep_up(self) -> None:
+        """Feed the index what was just filed, unless another process is writing and will."""
+        for _ in self.catch_up():
+            pass
+        self._feeder.embed_unasked()
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -184,7 +216,7 @@ class Library:
             return Sheet(
                 store.fetch(connection, [paper_id])[0],
                 store.records_of(connection, paper_id),
-                runs.places_of(connection, paper_id),
+                history.places_of(connection, paper_id),
                 store.appearances_of(connection, paper_id),
                 by_hand.recent(connection, 20, paper_id),
             )
@@ -202,12 +234,17 @@ class Library:
     def pages(self) -> list[SavedPage]:
         """Return the saved pages that were imported."""
         with self.database.read() as connection:
-            return runs.pages(connection)
+            return history.pages(connection)
 
-    def rejects(self, limit: int = 100) -> tuple[int, list[runs.Reject]]:
+    def rejects(self, limit: int = 100) -> tuple[int, list[history.Reject]]:
         """Return how many records were set aside, and the newest of them."""
         with self.database.read() as connection:
-            return runs.count_rejects(connection), runs.rejects(connection, limit)
+            return history.count_rejects(connection), history.rejects(connection, limit)
+
+    def runs(self, limit: int = 20, source: str | None = None) -> list[history.Run]:
+        """Return the newest imports and harvests, newest first; of one source, if it is named."""
+        with self.database.read() as connection:
+            return history.recent(connection, limit, source=source)
 
     # ------------------------------------------------------------------ searching
 
@@ -294,13 +331,13 @@ class Library:
 
     def _begin(self, source: str, page: SavedPage | None) -> int:
         with self.database.write() as connection:
-            if page is not None and runs.keep_page(connection, page, self._now()):
+            if page is not None and history.keep_page(connection, page, self._now()):
                 store.refresh_page(connection, page.key, self._now())
-            return runs.begin(connection, source, self._now())
+            return history.begin(connection, source, self._now())
 
     def _finish(self, run: int, outcome: str, reason: str) -> None:
         with self.database.write() as connection:
-            runs.finish(connection, run, outcome, reason, self._now())
+            history.finish(connection, run, outcome, reason, self._now())
 
     def _file_batch(self, run: int, batch: Sequence[Item], counts: Counter[str]) -> int:
         """File one batch with its rejects and the run's cursor; return how many records changed."""
@@ -308,10 +345,10 @@ class Library:
         records = [item for item in batch if not isinstance(item, RecordError)]
         with self.database.write() as connection:
             outcomes = store.file(connection, records, self._now())
-            runs.set_aside(connection, run, errors, self._now())
+            history.set_aside(connection, run, errors, self._now())
             fresh = Counter(outcomes) + Counter({"rejected": len(errors)})
             total = counts + fresh
-            runs.advance(connection, run, total.total(), total)
+            history.advance(connection, run, total.total(), total)
         counts.update(fresh)
         return len(outcomes) - fresh["unchanged"]
 
@@ -524,7 +561,7 @@ class Library:
         free = shutil.disk_usage(home).free
         with self.database.read() as connection:
             held = health.counts(connection)
-            recent = runs.recent(connection, 20)
+            recent = history.recent(connection, 20)
             days = editions.days(connection, "0000", "9999")[-14:]
         backup = self._last_backup()
         warnings = health.warnings(
@@ -604,6 +641,8 @@ class Library:
 
     def close(self) -> None:
         """Let go of all files."""
+        if self._newsroom is not None:
+            self._newsroom.close()
         self.index.embedder.close()
         if self._follower is not None:
             self._follower.stop()

@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,9 +28,16 @@ from broadsheet.editions.edition import CameAgain, Day, Edition, Placed, Section
 from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.identity import format_paper_id
-from broadsheet.papers.types import Paper
+from broadsheet.papers.types import Paper, PaperId
 from broadsheet.search.engine import Hit, Page
 from broadsheet.search.highlight import Marked
+
+if TYPE_CHECKING:
+    from broadsheet.harvest.adding import Added
+    from broadsheet.harvest.harvester import Report as HarvestReport
+    from broadsheet.harvest.newsroom import Standing
+    from broadsheet.harvest.reconcile import Reconciliation
+    from broadsheet.sources.base import Finding
 
 _WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 110)
 _console = Console(width=_WIDTH, highlight=False)
@@ -64,6 +71,11 @@ class Bar:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+
+    def rename(self, name: str, shown: str) -> None:
+        """Show `shown` in place of `name`, which stays the name to call it by."""
+        if name in self._tasks:
+            self._progress.update(self._tasks[name], description=escape(_safe(shown)))
 
     def show(self, name: str, done: int, size: int | None, count: int) -> None:
         """Show that `done` of `size` steps of `name` are done, `count` things in all."""
@@ -362,6 +374,86 @@ def status(found: Status) -> None:
 def _run_row(run: Run) -> tuple[str, str, str, str]:
     counts = ", ".join(f"{name} {n:,}" for name, n in run.counts.items() if n)
     return run.source, run.started, run.outcome, run.reason or counts
+
+
+def runs(found: Sequence[Run]) -> None:
+    """Print runs, newest first, with what came of them."""
+    _table(("run", "began", "outcome", "what"), [_run_row(r) for r in found])
+    if not found:
+        _line("Nothing was imported or harvested yet.")
+
+
+def standings(found: Sequence[Standing]) -> None:
+    """Print the sources: which are enabled, what they do, and when they ran and are due."""
+    rows = [
+        (
+            s.name,
+            "on" if s.is_enabled else "off",
+            s.title,
+            _when(s.last.started if s.last else None),
+            s.last.outcome if s.last else "",
+            s.next_due.strftime("%m-%d %H:%M") if s.next_due else "",
+            _key(s),
+        )
+        for s in found
+    ]
+    _table(("source", "", "what", "last run", "outcome", "next (UTC)", "key"), rows)
+    if not any(s.is_enabled for s in found):
+        _line("\nNone is enabled: `broadsheet sources --on arxiv --on hf` enables two.")
+
+
+def _when(time: str | None) -> str:
+    return time[5:16].replace("T", " ") if time else "never"
+
+
+def _key(found: Standing) -> str:
+    if not found.key_variable:
+        return "none needed"
+    return "known" if found.has_key else f"none in {found.key_variable}"
+
+
+def findings(found: Mapping[str, Sequence[Finding]]) -> None:
+    """Print field by field whether live answers are as expected."""
+    for name, fields in found.items():
+        wrong = [f for f in fields if not f.is_well]
+        verdict = f"{len(wrong)} of {len(fields)} differ" if wrong else "all as expected"
+        _line(Text(f"{name}: {verdict}", "bold"))
+        for field in fields:
+            mark = Text("  ok  " if field.is_well else "  !!  ", "" if field.is_well else "bold")
+            _line(mark + _safe(f"{field.field}: {field.says}"))
+
+
+def harvested(found: Sequence[HarvestReport]) -> None:
+    """Print what came of harvests, and of the parts that did not go well."""
+    for report in found:
+        _line(Text(f"{report.source}: {report.outcome}. ", "bold") + _safe(report.reason))
+        for part in report.parts:
+            if part["error"]:
+                _line(Text("  " + _safe(f"{part['part']}: {part['error']}"), "dim"))
+    if not found:
+        _line("Nothing is due.")
+
+
+def added(found: Sequence[Added], titles: Mapping[PaperId, str]) -> None:
+    """Print what became of wishes to add papers."""
+    for wish in found:
+        if wish.paper is not None:
+            _line(_safe(f"{format_paper_id(wish.paper)}  {titles[wish.paper]}  ({wish.reason})"))
+            continue
+        _line(_safe(f"{wish.wanted}: not added: {wish.reason}"))
+        for record in wish.candidates:
+            ids = ", ".join(map(str, record.external_ids))
+            _line(Text("    " + _safe(f"{record.title}  {ids}"), "dim"))
+
+
+def reconciled(found: Sequence[Reconciliation]) -> None:
+    """Print listings beside what is held, a line each."""
+    from broadsheet.harvest.reconcile import in_words  # noqa: PLC0415 (only here)
+
+    for each in found:
+        _line(_safe(in_words(each)))
+    if not found:
+        _line("No listing of these days was harvested.")
 
 
 def backup(found: Manifest, what: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from broadsheet.collection.backup import Manifest
 from broadsheet.collection.decisions import Decision
@@ -14,9 +14,16 @@ from broadsheet.errors import BroadsheetError, QueryError, status_of
 from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.identity import format_paper_id
-from broadsheet.papers.types import Paper, SavedPage
+from broadsheet.papers.types import Paper, PaperId, SavedPage
 from broadsheet.search.engine import Hit, Page
 from broadsheet.search.ranking import Reason
+
+if TYPE_CHECKING:
+    from broadsheet.harvest.adding import Added
+    from broadsheet.harvest.harvester import Report as HarvestReport
+    from broadsheet.harvest.newsroom import Standing
+    from broadsheet.harvest.reconcile import Reconciliation
+    from broadsheet.sources.base import Finding
 
 Json = dict[str, Any]
 
@@ -214,6 +221,58 @@ def report(found: Report) -> Json:
 def run(found: Run) -> Json:
     """Return an import or harvest with its outcome."""
     return found._asdict()
+
+
+def standing(found: Standing) -> Json:
+    """Return how a source stands; times are ISO, in UTC."""
+    return found._asdict() | {
+        "does": list(found.does),
+        "last": run(found.last) if found.last else None,
+        "next_due": found.next_due.strftime("%Y-%m-%dT%H:%M:%SZ") if found.next_due else None,
+    }
+
+
+def findings(found: Mapping[str, Sequence[Finding]]) -> Json:
+    """Return what live answers look like, field by field."""
+    return {
+        name: {"ok": all(f.is_well for f in fields), "fields": [f._asdict() for f in fields]}
+        for name, fields in found.items()
+    }
+
+
+def harvested(found: HarvestReport) -> Json:
+    """Return what came of a harvest."""
+    return found._asdict()
+
+
+def added(found: Added, titles: Mapping[PaperId, str]) -> Json:
+    """Return what became of a wish to add a paper."""
+    return {
+        "wanted": found.wanted,
+        "paper": format_paper_id(found.paper) if found.paper else None,
+        "title": titles.get(found.paper) if found.paper else None,
+        "outcome": found.outcome,
+        "reason": found.reason,
+        "candidates": [
+            {"title": r.title, "authors": list(r.authors), "ids": [str(i) for i in r.external_ids]}
+            for r in found.candidates
+        ],
+    }
+
+
+def reconciliation(found: Reconciliation) -> Json:
+    """Return a listing beside what is held; ids in words."""
+    return {
+        "category": found.category,
+        "day": found.day,
+        "agrees": found.agrees,
+        "listed": dict(found.listed),
+        "held": dict(found.held),
+        "missing": {s: [str(i) for i in ids] for s, ids in found.missing.items()},
+        "other_day": [{"id": str(i), "day": day} for i, day in found.other_day],
+        "extra": [{"id": str(i), "title": title} for i, title in found.extra],
+        "uncounted": dict(found.uncounted),
+    }
 
 
 def status(found: Status) -> Json:

@@ -24,6 +24,53 @@ from shared_data import SHARED, needs_shared
 LINES = b'{"title": "Kites"}\n{"title": "Graphs", "year": 2025}\n'
 PAGE = b"Daily Papers\nAug 29\nKites\nThey land.\nGraphs\nThey taste."
 HTML = b"<html><h3><a href='/papers/2501.00001'>Kites</a></h3></html>"
+BIBTEX = b"@misc{k, title={Kites}}\n@misc{g,\n title={Graphs}}\n"
+RIS = b"TY  - JOUR\r\nTI  - Kites\r\nER  - \r\n\r\nTY  - CONF\r\nT1  - Graphs\r\nER  - \r\n"
+CSL = b"""[{"type": "book", "title": "Kites", "issued": {"date-parts": [[2025]]}},
+ {"type": "article-journal", "title": "Graphs", "author": [{"family": "Example"}]}]"""
+ZOTERO = b"""[{"key": "AAAA", "version": 3, "data": {"itemType": "preprint", "title": "Kites"}},
+ {"data": {"itemType": "note", "note": "mine"}},
+ {"data": {"itemType": "thesis", "title": "Graphs"}}]"""
+BETTER_BIBTEX = b"""{
+ "config": {}, "items": [{"itemType": "preprint", "title": "Kites"},
+ {"itemType": "attachment", "path": "/home/a/b.pdf"}, {"itemType": "book", "title": "Graphs"}]}"""
+RSS = b"""<?xml version="1.0"?>\n<rss version="2.0"><channel><title>Papers</title>
+<item><title>Kites</title><link>https://arxiv.org/abs/2501.00001</link></item>
+<item><title>Graphs</title><link>https://arxiv.org/abs/2501.00002</link></item></channel></rss>"""
+JSON_FEED = b"""{"version": "https://jsonfeed.org/version/1.1", "title": "Papers", "items": [
+{"id": "1", "title": "Kites", "url": "https://arxiv.org/abs/2501.00001"},
+{"id": "2", "title": "Graphs", "url": "https://arxiv.org/abs/2501.00002"}]}"""
+ANTHOLOGY = b"""<?xml version='1.0' encoding='UTF-8'?>
+<collection id="2025.kites"><volume id="main"><meta><booktitle>Proceedings</booktitle>
+<year>2025</year></meta><paper id="1"><title>Kites</title></paper>
+<paper id="2"><title>Graphs</title></paper></volume></collection>"""
+OAI = b"""<?xml version="1.0" encoding="UTF-8"?>
+<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><responseDate>2026-03-17T00:00:00Z</responseDate>
+<request verb="ListRecords">http://oaipmh.arxiv.org/oai</request><ListRecords>
+<record><header><identifier>oai:arXiv.org:2501.00001</identifier><datestamp>2025-01-02</datestamp>
+<setSpec>cs:cs:RO</setSpec></header><metadata>
+<arXiv xmlns="http://arxiv.org/OAI/arXiv/"><id>2501.00001</id><created>2025-01-01</created>
+<authors><author><keyname>Example</keyname></author></authors><title>Kites</title>
+<categories>cs.RO</categories><abstract>Fly.</abstract></arXiv></metadata></record>
+<record><header><identifier>oai:arXiv.org:2501.00002</identifier><datestamp>2025-01-02</datestamp>
+<setSpec>cs:cs:RO</setSpec></header><metadata>
+<arXiv xmlns="http://arxiv.org/OAI/arXiv/"><id>2501.00002</id><created>2025-01-01</created>
+<authors><author><keyname>Example</keyname></author></authors><title>Graphs</title>
+<categories>cs.RO</categories><abstract>Taste.</abstract></arXiv></metadata></record>
+</ListRecords></OAI-PMH>"""
+PWC = b"""[{"paper_url": "https://paperswithcode.com/paper/kites", "title": "Kites",
+"abstract": "A", "arxiv_id": "2501.00001"}, {"paper_url": "https://paperswithcode.com/paper/graphs",
+"title": "Graphs", "abstract": "B", "arxiv_id": "2501.00002"}]"""
+OTHERS = {
+    "bibtex": BIBTEX,
+    "ris": RIS,
+    "csl-json": CSL,
+    "zotero-json": ZOTERO,
+    "feed": RSS,
+    "acl-xml": ANTHOLOGY,
+    "oai-pmh": OAI,
+    "pwc-papers": PWC,
+}
 SKIPPED_FRAME = b"\x50\x2a\x4d\x18\x04\x00\x00\x00note"
 SIZES_OF_READS = st.integers(1, 100)
 
@@ -292,6 +339,76 @@ def test_formats(data, form):
         assert (reading.page is not None) == form.startswith("daily")
 
 
+@pytest.mark.parametrize("form", OTHERS)
+@pytest.mark.parametrize("wrap", [bytes, gzip.compress, lambda d: b"\xef\xbb\xbf\n " + d])
+def test_formats_of_others(form, wrap):
+    """What other programs wrote is known from its content, compressed and with a mark, too."""
+    if form in {"feed", "acl-xml", "oai-pmh"} and wrap not in {bytes, gzip.compress}:
+        pytest.skip("XML begins at the first byte")
+    data = wrap(OTHERS[form])
+    with files.read(Path("-"), stdin=io.BytesIO(data)) as reading:
+        assert (reading.format, reading.page) == (form, None)
+        assert [i.title for i in reading if isinstance(i, Record)] == ["Kites", "Graphs"]
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (BETTER_BIBTEX, "zotero-json"),
+        (BETTER_BIBTEX.replace(b"\n", b""), "zotero-json"),
+        (JSON_FEED, "feed"),
+        (JSON_FEED.replace(b"\n", b""), "feed"),
+        (b"\n".join(line.strip(b"[], ") for line in CSL.splitlines()), "csl-json"),
+        (CSL.splitlines()[0][1:-1].replace(b"{", b"{\n", 1), "csl-json"),
+        (b"% exported\n\nBy me.\n" + BIBTEX, "bibtex"),
+        (b"Dear all, my list:\n" + BIBTEX, "bibtex"),
+        (b"@string{k = {Kites}}\n" + BIBTEX, "bibtex"),
+        (b"  \n" + RIS.replace(b"\r\n", b"\n").replace(b"TY  -", b"TY -"), "ris"),
+        (PAGE + b"\n\n@misc{us, title={Daily}}", "daily-papers-page"),
+        (b"@misc{k, title={Kites}}\nDaily Papers\nAug 29\n", "bibtex"),
+        (b'{"title": "Kites", "items": []}', "jsonl"),
+    ],
+)
+def test_other_ways_to_write_them(data, form):
+    """An export may be one object, its lines may be objects, and words may stand before it."""
+    with files.read(Path("-"), stdin=io.BytesIO(data)) as reading:
+        assert reading.format == form
+        found = [i.title for i in reading if isinstance(i, Record)]
+        assert found[:1] == ["Kites"]
+
+
+def test_letters_that_are_no_utf_8():
+    """Lines of a bibliography that are no UTF-8 are Latin letters; the others stay."""
+    data = "@misc{a, title={Käfer}}\n".encode("latin-1") + "@misc{b, title={Çiçek}}".encode()
+    assert titles(data) == ["Käfer", "Çiçek"]
+    assert titles("TY  - JOUR\nTI  - Käfer\nER  - \n".encode("cp1252")) == ["Käfer"]
+
+
+def test_a_bibliography_that_ends_in_the_middle():
+    """Of a cut file what came before is kept, and the end is told of."""
+    data = gzip.compress(BIBTEX * 50 + b"@misc{x, title={" + os.urandom(9000).hex().encode())
+    *records, broken, error = read_bytes(data[:-3000])
+    assert len(records) == 100
+    assert all(isinstance(r, Record) for r in records)
+    assert isinstance(broken, RecordError)
+    assert (broken.reason, broken.place) == ("a brace is never closed", 151)
+    assert isinstance(error, RecordError)
+    assert error.reason == "the file ends in the middle of its compressed data"
+
+
+def test_saved_answers_of_oai_presume_nothing():
+    """The day of announcement is not in a saved answer, and none is made up."""
+    records = [i for i in read_bytes(OAI) if isinstance(i, Record)]
+    assert [(r.source, r.announced, r.presumed) for r in records] == [("arxiv", None, None)] * 2
+
+
+def test_damaged_xml_is_told_of():
+    """XML of a known kind that cannot be read is an error of the file, not of a format."""
+    for data in (ANTHOLOGY[:200], OAI[:300]):
+        with pytest.raises(SourceError):
+            read_bytes(data)
+
+
 def test_a_page_of_a_year():
     """The year that is given dates the page, and only the page."""
     with files.read(Path("-"), stdin=io.BytesIO(PAGE), year=2025) as reading:
@@ -316,11 +433,15 @@ def test_a_page_of_a_year():
         (b"\x80\x81\x82\x00\x01", "binary data that begins with 80 81 82 00 01"),
         (b"Dear diary,\nno papers today.", "text that begins with “Dear diary,”"),
         (b"<html><h1>Kites</h1></html>", "an HTML page without papers"),
-        (b"<?xml version='1.0'?><feed></feed>", "an XML document"),
+        (b"<?xml version='1.0'?><notes></notes>", "an XML document"),
+        (b"<?xml version='1.0'?><!-- mine --><opml version='2.0'/>", "a list of feeds (OPML): "),
+        (b'<rdf:RDF xmlns:z="http://www.zotero.org/namespaces/export#"/>', "Zotero's RDF"),
+        (b'[{"full_name": "K", "introduced_year": 1, "source_url": ""}]', "a file of the Papers"),
         (b'{\n  "title": "Kites"\n}\n', "one JSON object over many lines"),
         (b"[1, 2]", "a JSON array without objects"),
         (b"[]", "a JSON array without objects"),
         (b'[{"title": "Kites"},', "a JSON array that is damaged"),
+        (b'[{"title": "Kites"}, {]' * 9, "a JSON array that is damaged"),
         (b'"title"', "text that begins with"),
     ],
 )
@@ -328,17 +449,22 @@ def test_other_files(data, what):
     """Any other file is refused with what was seen and what can be read."""
     message = refusal(data)
     assert message.startswith(f"standard input: {what}")
-    assert message.endswith(
-        "Broadsheet reads saved Daily Papers pages (text or HTML) and JSON Lines"
-    )
+    assert "; Broadsheet reads JSON Lines, BibTeX, RIS, CSL JSON, Zotero's JSON, feeds" in message
 
 
 def test_wholes_have_a_limit(monkeypatch):
-    """A page over the limit is refused; an array over it is, too, with a way out."""
+    """What must be read whole is refused over the limit; a longer array is read piece by piece."""
     monkeypatch.setattr(files, "MAX_WHOLE", 100)
     assert "a page of more than" in refusal(PAGE + b" longer" * 30)
     assert "an HTML page of more than" in refusal(HTML + b" longer" * 30)
-    assert "jq -c '.[]'" in refusal(b"[\n" + b'{"title": "Kites"},\n' * 30)
+    assert "BibTeX in a file of more than" in refusal(BIBTEX * 30)
+    assert "RIS in a file of more than" in refusal(RIS * 30)
+    assert "a feed of more than" in refusal(RSS + b" " * 100)
+    array = b"[\n" + b'{"title": "Kites"},\n' * 30
+    assert titles(array + b"7]")[:30] == ["Kites"] * 30
+    cut = titles(array)
+    assert cut[:30] == ["Kites"] * 30
+    assert len(cut) == 31
 
 
 def test_a_long_array_with_objects_on_lines(monkeypatch):
@@ -446,6 +572,8 @@ def test_many_lines_in_constant_memory(tmp_path):
 pieces = st.sampled_from([
     b"Daily Papers\n", b"<html>", b"<h3><a href='/papers/2501.00001'>", b"{", b'{"title": "K"}\n',
     b"[", b"]", b"\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"(\xb5/\xfd",
+    *OTHERS.values(), b"@", b"@misc{", b"TY  - JOUR\n", b"<rss", b"<collection id='x'>",
+    b"<OAI-PMH>",
     b"\x50\x2a\x4d\x18", gzip.compress(LINES), lzma.compress(LINES), zst(PAGE), b"\0" * 20,
 ])  # fmt: skip
 

@@ -15,6 +15,7 @@ from broadsheet.cli import (  # noqa: F401 (they add commands)
     keeping,
     measuring,
     serving,
+    sources,
 )
 from broadsheet.cli.base import app
 from broadsheet.errors import BroadsheetError, QueryError, status_of

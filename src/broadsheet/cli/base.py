@@ -77,7 +77,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
 
     Its index is brought up to date first or, without `wait`, meanwhile.
     """
-    from broadsheet.factory import make_embedder, open_library
+    from broadsheet.factory import make_embedder, make_newsroom, open_library
 
     settings = settings_of(home=home)
     with (
@@ -89,6 +89,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
             wait=wait,
             unasked=settings["embedder_unasked"],
             upgrading=progress.upgrading,
+            newsroom=lambda library: make_newsroom(settings, os.environ, library),
         ) as library,
     ):
         _tell_upgrade(library)

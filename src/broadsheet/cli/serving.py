@@ -25,8 +25,19 @@ if TYPE_CHECKING:
 
 
 @app.command()
-def config(home: Home = None, as_json: AsJson = False) -> None:
+def config(
+    example: Annotated[
+        bool, typer.Option("--example", help="Print a commented broadsheet.toml with all defaults.")
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """Show every setting, its value and where the value came from."""
+    if example:
+        from broadsheet.harvest import setting_up
+
+        typer.echo(setting_up.example())
+        return
     from broadsheet import present
     from broadsheet.config import SETTINGS
     from broadsheet.factory import load_config
@@ -49,6 +60,8 @@ def serve(
     """Serve the web pages and the JSON API until stopped."""
     settings = settings_of(home=home, host=host, port=port)
     with opened(home, wait=False) as library:
+        if settings["schedule"] == "on" and library.newsroom.registry.enabled:
+            library.newsroom.follow()
         _serve(library, settings)
 
 

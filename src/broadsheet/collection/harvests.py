@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 
 from broadsheet.collection import schema
@@ -188,8 +189,8 @@ class HeldPaper(NamedTuple):
 
     paper: PaperId
     edition: str
-    announced: str | None
     title: str
+    categories: tuple[str, ...]
     again: dict[str, set[str]]
 
 
@@ -203,7 +204,7 @@ def held(connection: Connection, ids: Iterable[ExternalId]) -> dict[ExternalId, 
     for namespace, values in wanted.items():
         for start in range(0, len(values), 500):
             statement = (
-                select(table.value, papers.id, papers.edition, papers.announced, papers.title)
+                select(table.value, papers.id, papers.edition, papers.title, papers.categories)
                 .join_from(schema.external_ids, schema.papers, papers.id == table.paper_id)
                 .where(table.namespace == namespace, table.value.in_(values[start : start + 500]))
                 .order_by(table.since.desc(), table.paper_id.desc())
@@ -215,8 +216,8 @@ def held(connection: Connection, ids: Iterable[ExternalId]) -> dict[ExternalId, 
 
 
 def _held(row: Sequence[Any]) -> HeldPaper:
-    paper, edition, announced, title = row
-    return HeldPaper(paper, edition, announced, title, {})
+    paper, edition, title, categories = row
+    return HeldPaper(paper, edition, title, tuple(orjson.loads(categories)), {})
 
 
 def _add_again(connection: Connection, papers: Iterable[HeldPaper]) -> None:
@@ -235,7 +236,7 @@ def of_day(connection: Connection, day: str, category: str) -> dict[ExternalId, 
     """Return the papers of arXiv that are held with this edition and category."""
     table, papers = schema.external_ids.c, schema.papers.c
     statement = (
-        select(table.value, papers.id, papers.edition, papers.announced, papers.title)
+        select(table.value, papers.id, papers.edition, papers.title, papers.categories)
         .join_from(schema.papers, schema.external_ids, papers.id == table.paper_id)
         .where(
             papers.edition == day,

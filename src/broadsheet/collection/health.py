@@ -89,19 +89,34 @@ def warnings(
 
 
 def _newest_of_each(recent: Iterable[Run]) -> list[Run]:
-    """Return the newest run of each source; `recent` has the newest first."""
-    newest: dict[str, Run] = {}
+    """Return the newest run of each kind and source; `recent` has the newest first."""
+    newest: dict[tuple[str, str], Run] = {}
     for run in recent:
-        newest.setdefault(run.source, run)
+        newest.setdefault((run.kind, run.source), run)
     return list(newest.values())
 
 
 def _of_run(run: Run) -> str:
+    what = _WHAT.get(run.kind, run.kind)
     if run.outcome == "failed":
-        return f"The last import of {run.source} failed: {run.reason}."
+        # A harvest says itself that it failed.
+        reason = run.reason.removeprefix("Failed: ").rstrip(".")
+        return f"The last {what} {run.source} failed: {reason}."
     if run.outcome == "cut off":
-        return f"The last import of {run.source} was cut off: import it again to get the rest."
+        on = "import it again to get the rest" if run.kind == "import" else "the next one goes on"
+        return f"The last {what} {run.source} was cut off: {on}."
+    if run.outcome in {"partly failed", "suspicious"}:
+        return f"The last {what} {run.source}: {run.reason}"
     return ""
+
+
+_WHAT = {
+    "import": "import of",
+    "harvest": "harvest of",
+    "backfill": "backfill of",
+    "enrich": "asking of",
+    "add": "adding from",
+}
 
 
 def _of_backup(last: str | None, now: datetime) -> str:

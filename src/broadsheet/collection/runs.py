@@ -22,7 +22,7 @@ class Reject(NamedTuple):
     seen: str
 
 
-Kind = Literal["import", "harvest", "backfill", "enrich"]
+Kind = Literal["import", "harvest", "backfill", "enrich", "add"]
 
 
 class Run(NamedTuple):
@@ -120,19 +120,41 @@ def _run(row: Sequence[Any]) -> Run:
 
 def set_aside(connection: Connection, run: int, errors: Iterable[RecordError], now: str) -> None:
     """Keep what could not be filed; the same place of the run's source is kept once."""
+    rows = _reject_rows(run, errors, now)
+    if not rows:
+        return
     table, of_run = schema.rejects, schema.runs.c
+    source = connection.execute(select(of_run.source).where(of_run.id == run)).scalar_one()
+    at_place = (table.c.source == source) & (table.c.place == bindparam("at"))
+    connection.execute(delete(table).where(at_place), [{"at": row["place"]} for row in rows])
+    connection.execute(insert(table), [row | {"source": source} for row in rows])
+
+
+def set_aside_again(
+    connection: Connection, run: int, source: str, errors: Iterable[RecordError], now: str
+) -> None:
+    """Keep what a source gave that could not be filed; what it gives time and again is kept once.
+
+    Places in an answer tell nothing of other answers, so what was seen tells them apart.
+    """
+    rows = [row | {"source": source} for row in _reject_rows(run, errors, now)]
+    if not rows:
+        return
+    table = schema.rejects
+    same = [table.c[name] == bindparam(f"same_{name}") for name in ("source", "reason", "excerpt")]
+    seen = [{f"same_{n}": row[n] for n in ("source", "reason", "excerpt")} for row in rows]
+    connection.execute(delete(table).where(*same), seen)
+    connection.execute(insert(table), rows)
+
+
+def _reject_rows(run: int, errors: Iterable[RecordError], now: str) -> list[dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {
         e.place: {
             "run_id": run, "place": e.place, "reason": e.reason, "excerpt": e.excerpt, "seen": now,
         }
         for e in errors
     }  # fmt: skip
-    if not rows:
-        return
-    source = connection.execute(select(of_run.source).where(of_run.id == run)).scalar_one()
-    at_place = (table.c.source == source) & (table.c.place == bindparam("at"))
-    connection.execute(delete(table).where(at_place), [{"at": place} for place in rows])
-    connection.execute(insert(table), [row | {"source": source} for row in rows.values()])
+    return list(rows.values())
 
 
 def rejects(connection: Connection, limit: int) -> list[Reject]:

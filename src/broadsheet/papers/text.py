@@ -37,9 +37,9 @@ _GROUPS = frozenset({"collaboration", "consortium", "team", "group"})
 
 def clean(text: str) -> str:
     """Return `text` on one line: no control or direction characters, single spaces."""
-    if text.isascii() and text.isprintable() and "  " not in text:
-        return text.strip()
-    return _SPACES.sub(" ", _CONTROL.sub(" ", text)).strip()
+    line = " ".join(text.split())
+    # Whatever has to go is unprintable to `str`, and most texts have nothing of that.
+    return line if line.isprintable() else _SPACES.sub(" ", _CONTROL.sub(" ", text)).strip()
 
 
 def fold(text: str) -> str:

@@ -1,8 +1,8 @@
 """What a source is: one class that fetches and parses, and is told where to go on.
 
-A class offers what it can: `Harvested` (new papers by and by), `LookedUp` (papers by id), `Searched`
-(papers by title), `Enriching` (counts and ids for papers that are held already). Each takes the
-polite client as an argument, so that parsing stays pure and no test needs a network.
+A class offers what it can: `Harvested` (new papers by and by), `LookedUp` (papers by id),
+`Searched` (papers by title), `Enriching` (counts and ids for papers that are held already). Each
+takes the polite client as an argument, so that parsing stays pure and no test needs a network.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Batch(NamedTuple):
     """Some items of a part, and the cursor that holds once they are filed, in one transaction.
 
     `day` is the ISO day that the source says its answer is of, if it does; `total` is how many
-    items the part has in all, if that is known; `listings` are its own counts.
+    items the part has in all, if that is known; `listings` are its own counts. Items that
+    are only a second choice (`is_second`) are filed where nothing is held under their keys.
     """
 
     items: Sequence[Item]
@@ -79,6 +80,7 @@ class Batch(NamedTuple):
     day: str | None = None
     total: int | None = None
     listings: Sequence[Listing] = ()
+    is_second: bool = False
 
 
 class Wanted(NamedTuple):
@@ -209,5 +211,5 @@ def _examined(field: str, want: Want, values: Sequence[Any]) -> Finding:
     wrong = [v for v in there if not isinstance(v, want.types)]
     count = f"in {len(there)} of {len(values)}"
     if wrong:
-        return Finding(field, False, f"{count}, but {type(wrong[0]).__name__} was not expected")
+        return Finding(field, is_well=False, says=f"{count}, but {type(wrong[0]).__name__} was not expected")
     return Finding(field, not want.needed or (bool(values) and len(there) == len(values)), count)

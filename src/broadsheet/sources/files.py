@@ -15,7 +15,9 @@ import stat
 import sys
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Self
@@ -25,24 +27,29 @@ import zstandard
 
 from broadsheet.errors import RecordError, SourceError, UnknownFormat
 from broadsheet.papers.types import Record, SavedPage
-from broadsheet.sources import jsonl, pages
+from broadsheet.sources import bibliography, bibtex, jsonl, pages, paperswithcode
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
     Buffered = io.BufferedReader[Any]
 
+Item = Record | RecordError
+
 STDIN: Final = Path("-")
 MAX_LINE: Final = 8 * 1024 * 1024
 """Bytes of one line; a longer one is no record."""
 MAX_WHOLE: Final = 64 * 1024 * 1024
-"""Bytes of a page or a JSON array, which are read whole."""
+"""Bytes of a page, a bibliography or a feed, which are read whole, as shorter JSON arrays are."""
 
 _CHUNK = 256 * 1024
 _HEAD = 64 * 1024
 _LINES_TRIED = 50
 _BYTES_TRIED = 2 * MAX_LINE
-_READ = "Broadsheet reads saved Daily Papers pages (text or HTML) and JSON Lines"
+_READ = (
+    "Broadsheet reads JSON Lines, BibTeX, RIS, CSL JSON, Zotero's JSON, feeds, saved answers of "
+    "OAI, the XML of the ACL Anthology and saved Daily Papers pages"
+)
 _BOM = b"\xef\xbb\xbf"
 _MAGIC: Final = (
     (b"%PDF-", "a PDF document"),
@@ -127,8 +134,10 @@ def _unreadable(path: Path, error: OSError) -> SourceError:
 class Reading:
     """A file being read: iterating gives its records and record errors, in order, once.
 
-    `format` is `daily-papers-page`, `daily-papers-html`, `jsonl` or `kaggle-arxiv`; `page` is
-    set for the first two. `size` is the file's bytes on disk, None if it is no plain file.
+    `format` is `daily-papers-page`, `daily-papers-html`, `jsonl`, `kaggle-arxiv`, `bibtex`, `ris`,
+    `csl-json`, `zotero-json`, `pwc-papers`, `pwc-links`, `pwc-results`, `feed`, `oai-pmh` or
+    `acl-xml`; `page` is set for the first two. `size` is the file's bytes on disk, None if it is
+    no plain file.
     """
 
     def __init__(self, found: _Found, raw: _Counted, name: str, size: int | None) -> None:
@@ -144,7 +153,7 @@ class Reading:
         """How many bytes have been taken from the file so far, out of `size`."""
         return self._raw.count
 
-    def __iter__(self) -> Iterator[Record | RecordError]:
+    def __iter__(self) -> Iterator[Item]:
         return self._items
 
     def __enter__(self) -> Self:
@@ -167,7 +176,7 @@ class _Found(NamedTuple):
     """What a file turned out to be."""
 
     format: str
-    items: Iterable[Record | RecordError]
+    items: Iterable[Item]
     page: SavedPage | None = None
 
 
@@ -354,12 +363,48 @@ def _recognise(decoded: _Decoded, name: str, year: int | None) -> _Found:
     stream = io.BufferedReader(_Joined(head, decoded), _CHUNK)
     start = head.removeprefix(_BOM).lstrip()
     if start.startswith(b"<"):
-        return _html(stream, decoded, name, year)
-    if not start.startswith(b"{") and pages.is_page(_decode(head)):
+        return _markup(start, stream, decoded, name, year)
+    is_bibliography = re.match(rb"[@%]|TY {1,2}-", start) is not None
+    if not is_bibliography and not start.startswith(b"{") and pages.is_page(_decode(head)):
         return _page(stream, decoded, name, year)
-    if start.startswith(b"[") or re.match(rb"\{\s*\n", start):
+    if start.startswith(b"[") or _SPREAD.match(start):
         return _spread_json(stream, decoded, name)
+    for form, has_any, parse in _BIBLIOGRAPHIES:
+        if not start.startswith(b"{") and has_any(_any_text(head)):
+            text = _any_text(_whole(stream, name, f"{form} in a file"))
+            return _Found(form.lower(), _ending(parse(text, name=name), decoded, name))
     return _json_lines(stream, decoded, name)
+
+
+_SPREAD = re.compile(rb'\{\s*(?:\n|"version"\s*:\s*"https:\\?/\\?/jsonfeed)')
+_BIBLIOGRAPHIES: Final = (
+    ("BibTeX", bibtex.is_bibtex, bibtex.parse_bibtex),
+    ("RIS", bibliography.is_ris, bibliography.parse_ris),
+)
+
+
+def _any_text(data: bytes) -> str:
+    """Return bytes as text; the lines that are no UTF-8 are taken for Windows' Latin letters."""
+    try:
+        return data.removeprefix(_BOM).decode()
+    except UnicodeDecodeError:
+        return "\n".join(map(_line_text, data.removeprefix(_BOM).split(b"\n")))
+
+
+def _line_text(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "replace")
+
+
+def _ending(items: Iterable[Item], decoded: _Decoded, name: str) -> Iterator[Item]:
+    """Yield the items, and behind them what the file itself suffers from."""
+    count = 0
+    for count, item in enumerate(items, 1):  # noqa: B007 (how many there were)
+        yield item
+    if decoded.damage:
+        yield RecordError(decoded.damage, source=name, place=count + 1)
 
 
 def _nothing(decoded: _Decoded, name: str) -> SourceError:
@@ -390,6 +435,54 @@ def _page(stream: Buffered, decoded: _Decoded, name: str, year: int | None) -> _
     return _found_page("daily-papers-page", parsed, decoded, name)
 
 
+_ROOT = re.compile(
+    rb"(?s)(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)*+<(?:[\w.-]+:)?([A-Za-z][\w.-]*)"
+)
+
+
+def _markup(
+    start: bytes, stream: Buffered, decoded: _Decoded, name: str, year: int | None
+) -> _Found:
+    """Return what a file that begins with `<` holds, by the name of its first element."""
+    match = _ROOT.match(start)
+    match match and match[1].decode().lower():
+        case "rss" | "feed" | "rdf":
+            return _feed(_whole(stream, name, "a feed"), decoded, name)
+        case "collection":
+            from broadsheet.sources import acl  # noqa: PLC0415 (few files need it)
+
+            items = acl.parse_volume(_whole(stream, name, "XML of the ACL Anthology"), name=name)
+            return _Found("acl-xml", _ending(items, decoded, name))
+        case "oai-pmh":
+            items = _oai(_whole(stream, name, "an answer of OAI"), name)
+            return _Found("oai-pmh", _ending(items, decoded, name))
+        case "opml":
+            raise _unknown(
+                name, "a list of feeds (OPML): `broadsheet sources --opml FILE` adds them"
+            )
+    return _html(stream, decoded, name, year)
+
+
+def _feed(data: bytes, decoded: _Decoded, name: str) -> _Found:
+    from broadsheet.sources import feed_forms  # noqa: PLC0415 (few files need it)
+
+    if b"zotero.org/namespaces/export#" in data[:_HEAD]:
+        raise _unknown(name, "Zotero's RDF, which can be exported again as BibTeX, RIS or CSL JSON")
+    items = feed_forms.parse_feed_bytes(data, name=name)
+    if items is None:
+        raise _unknown(name, "an XML document")
+    return _Found("feed", _ending(items, decoded, name))
+
+
+def _oai(data: bytes, name: str) -> list[Item]:
+    """Return the records of a saved answer; no day of announcement is presumed from it."""
+    from broadsheet.sources import oai  # noqa: PLC0415 (few files need it)
+
+    days = oai.Days(datetime.date, lambda _: False)
+    items = oai.parse_records(data, days, name=name).items
+    return [replace(i, presumed=None) if isinstance(i, Record) else i for i in items]
+
+
 def _html(stream: Buffered, decoded: _Decoded, name: str, year: int | None) -> _Found:
     data = _whole(stream, name, "an HTML page")
     parsed = pages.parse_html(data, name=name, year=year)
@@ -400,7 +493,7 @@ def _html(stream: Buffered, decoded: _Decoded, name: str, year: int | None) -> _
 
 
 def _found_page(form: str, parsed: pages.ParsedPage, decoded: _Decoded, name: str) -> _Found:
-    items: list[Record | RecordError] = list(parsed.items)
+    items: list[Item] = list(parsed.items)
     if decoded.damage:
         items.append(RecordError(decoded.damage, source=name, place=len(items) + 1))
     return _Found(form, items, parsed.page)
@@ -423,31 +516,128 @@ class _Line(NamedTuple):
 def _spread_json(stream: Buffered, decoded: _Decoded, name: str) -> _Found:
     """Return the records of a JSON array; a file that only starts like one is read by lines."""
     data = _fill(stream, MAX_WHOLE + 1)
+    rest = io.BufferedReader(_Joined(data, stream), _CHUNK)
+    if len(data) > MAX_WHOLE and _OBJECTS.match(data):
+        return _long_array(rest, decoded, name)
     if len(data) <= MAX_WHOLE:
         try:
             value = orjson.loads(data.removeprefix(_BOM))
         except orjson.JSONDecodeError:
             pass
         else:
-            return _array(value, name)
-    rest = io.BufferedReader(_Joined(data, stream), _CHUNK)
+            return _array(value, data, name)
     return _json_lines(rest, decoded, name)
 
 
-def _array(value: object, name: str) -> _Found:
+_OBJECTS = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\{")
+
+
+def _long_array(stream: Buffered, decoded: _Decoded, name: str) -> _Found:
+    """Return the records of an array that is too long to be read whole."""
+    pieces = iter(lambda: stream.read1(_CHUNK), b"")
+    placed = paperswithcode.iter_array(pieces, name=name)
+    tried: list[paperswithcode.Placed | RecordError] = []
+    for one in placed:
+        tried.append(one)
+        if isinstance(one, paperswithcode.Placed) or len(tried) >= _LINES_TRIED:
+            break
+    first = next((t.obj for t in tried if isinstance(t, paperswithcode.Placed)), None)
+    if first is None:
+        raise _unknown(name, _looks_like(b"[{"))
+    form = _json_form(first, name)
+    return _Found(
+        form.name, _ending(_from_placed(itertools.chain(tried, placed), form, name), decoded, name)
+    )
+
+
+def _from_placed(
+    placed: Iterable[paperswithcode.Placed | RecordError], form: _Form, name: str
+) -> Iterator[Item]:
+    if form.name == "pwc-links":
+        placed = paperswithcode.official_first(placed)
+    for one in placed:
+        if isinstance(one, RecordError):
+            yield one
+        else:
+            yield from _from_value(one.obj, form, name, one.place, None)
+
+
+def _array(value: object, data: bytes, name: str) -> _Found:
     if isinstance(value, dict):
-        hint = "one JSON object over many lines: put each on a line of its own (jq -c .)"
-        raise _unknown(name, hint)
+        return _lone(value, data, name)
     items = value if isinstance(value, list) else []
     first = next((item for item in items if isinstance(item, dict)), None)
     if first is None:
         raise _unknown(name, "a JSON array without objects")
-    found = (_from_value(item, name, place, None) for place, item in enumerate(items, 1))
-    return _Found(_json_form(first), found)
+    form = _json_form(first, name)
+    if form.name == "pwc-links":
+        links = [paperswithcode.Placed(n, i) for n, i in enumerate(items, 1) if isinstance(i, dict)]
+        return _Found(form.name, _from_placed(links, form, name))
+    return _Found(form.name, _from_array(items, form, name))
 
 
-def _json_form(first: dict[str, Any]) -> str:
-    return "kaggle-arxiv" if jsonl.is_kaggle(first) else "jsonl"
+def _from_array(items: list[Any], form: _Form, name: str) -> Iterator[Item]:
+    for place, item in enumerate(items, 1):
+        yield from _from_value(item, form, name, place, None)
+
+
+def _lone(value: dict[str, Any], data: bytes, name: str) -> _Found:
+    """Return what one object holds: an export of Zotero, a JSON feed, or one paper."""
+    if _is_json_feed(value):
+        from broadsheet.sources import feed_forms  # noqa: PLC0415 (few files need it)
+
+        return _Found("feed", feed_forms.parse_feed_bytes(data, name=name) or ())
+    if _has_zotero(value):
+        return _Found("zotero-json", _from_array(value["items"], _ZOTERO, name))
+    form = _json_form(value, name)
+    if form not in {_CSL, _ZOTERO}:
+        hint = "one JSON object over many lines: put each on a line of its own (jq -c .)"
+        raise _unknown(name, hint)
+    return _Found(form.name, _from_array([value], form, name))
+
+
+def _is_json_feed(value: Mapping[str, Any]) -> bool:
+    return "jsonfeed.org/version" in str(value.get("version"))[:100]
+
+
+def _has_zotero(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is a whole library, as Better BibTeX exports it."""
+    items = value.get("items")
+    first = items[0] if isinstance(items, list) and items else None
+    return isinstance(first, dict) and bibliography.is_zotero(first)
+
+
+class _Form(NamedTuple):
+    """A kind of JSON, and how one of its objects is read; that may raise RecordError."""
+
+    name: str
+    read: Callable[[dict[str, Any], str, int], Iterable[Item | None]]
+
+
+_JSONL: Final = _Form("jsonl", lambda o, name, place: (jsonl.to_record(o, name=name, line=place),))
+_KAGGLE: Final = _Form("kaggle-arxiv", _JSONL.read)
+_CSL: Final = _Form("csl-json", lambda o, n, p: (bibliography.csl_item(o, name=n, place=p),))
+_ZOTERO: Final = _Form(
+    "zotero-json", lambda o, n, p: (bibliography.zotero_item(o, name=n, place=p),)
+)
+
+
+def _json_form(first: dict[str, Any], name: str) -> _Form:
+    """Return how the objects of a file are read, by the first of them."""
+    if jsonl.is_kaggle(first):
+        return _KAGGLE
+    if bibliography.is_zotero(first):
+        return _ZOTERO
+    if bibliography.is_csl(first):
+        return _CSL
+    kind = paperswithcode.is_pwc(first)
+    if kind is None:
+        return _JSONL
+    if kind not in paperswithcode.SOURCES:
+        raise _unknown(
+            name, f"a file of the Papers with Code archive that lists {kind}, not papers"
+        )
+    return _Form(f"pwc-{kind}", lambda o, n, p: paperswithcode.to_items(o, kind, name=n, place=p))
 
 
 def _json_lines(stream: Buffered, decoded: _Decoded, name: str) -> _Found:
@@ -459,12 +649,15 @@ def _json_lines(stream: Buffered, decoded: _Decoded, name: str) -> _Found:
         size += len(line.data)
         first = _object_in(line)
         if first is not None:
-            return _Found(_json_form(first), _from_lines(tried, lines, decoded, name))
+            if _is_json_feed(first) or _has_zotero(first):
+                return _lone(first, line.data, name)
+            form = _json_form(first, name)
+            return _Found(form.name, _from_lines(tried, lines, form, decoded, name))
         if len(tried) >= _LINES_TRIED or size > _BYTES_TRIED:
             break
     # A file of one broken record still is a file of records.
     if tried and re.match(rb'\s*\{\s*"', tried[0].data.removeprefix(_BOM)):
-        return _Found("jsonl", _from_lines(tried, lines, decoded, name))
+        return _Found("jsonl", _from_lines(tried, lines, _JSONL, decoded, name))
     raise _unknown(name, _looks_like(b"".join(line.data for line in tried)[:_HEAD]))
 
 
@@ -514,8 +707,8 @@ def _skip_line(stream: Buffered) -> int:
 
 
 def _from_lines(
-    tried: list[_Line], rest: Iterator[_Line], decoded: _Decoded, name: str
-) -> Iterator[Record | RecordError]:
+    tried: list[_Line], rest: Iterator[_Line], form: _Form, decoded: _Decoded, name: str
+) -> Iterator[Item]:
     number = 0
     for line in itertools.chain(_drained(tried), rest):
         number = line.number
@@ -524,7 +717,7 @@ def _from_lines(
         if decoded.damage and _is_broken_off(line):
             break
         if data.strip():
-            yield _from_line(line._replace(data=data), name)
+            yield from _from_line(line._replace(data=data), form, name)
     if decoded.damage:
         yield RecordError(decoded.damage, source=name, place=max(number, 1))
 
@@ -541,15 +734,16 @@ def _drained(lines: list[_Line]) -> Iterator[_Line]:
         yield lines.pop()
 
 
-def _from_line(line: _Line, name: str) -> Record | RecordError:
+def _from_line(line: _Line, form: _Form, name: str) -> Iterator[Item]:
     if line.size > MAX_LINE:
-        reason = f"a line of {line.size} bytes"
-        return _set_aside(reason, name, line.number, line.data)
+        yield _set_aside(f"a line of {line.size} bytes", name, line.number, line.data)
+        return
     try:
         value = orjson.loads(line.data)
     except orjson.JSONDecodeError as error:
-        return _set_aside(_why_not_json(line.data, error), name, line.number, line.data)
-    return _from_value(value, name, line.number, line.data)
+        yield _set_aside(_why_not_json(line.data, error), name, line.number, line.data)
+    else:
+        yield from _from_value(value, form, name, line.number, line.data)
 
 
 def _why_not_json(data: bytes, error: orjson.JSONDecodeError) -> str:
@@ -560,15 +754,19 @@ def _why_not_json(data: bytes, error: orjson.JSONDecodeError) -> str:
     return f"not JSON: {error.msg} at column {error.colno}"
 
 
-def _from_value(value: object, name: str, place: int, data: bytes | None) -> Record | RecordError:
+def _from_value(
+    value: object, form: _Form, name: str, place: int, data: bytes | None
+) -> Iterator[Item]:
     if isinstance(value, dict):
         try:
-            return jsonl.to_record(value, name=name, line=place)
+            yield from filter(None, form.read(value, name, place))
         except RecordError as error:
             reason = error.reason
+        else:
+            return
     else:
         reason = f"not a JSON object but {jsonl.kind_of(value)}"
-    return _set_aside(reason, name, place, _dumped(value) if data is None else data)
+    yield _set_aside(reason, name, place, _dumped(value) if data is None else data)
 
 
 def _dumped(value: object) -> bytes:

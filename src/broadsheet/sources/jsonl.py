@@ -120,6 +120,11 @@ def to_record(obj: dict[str, Any], *, name: str, line: int) -> Record:
     return _Draft(obj, name, line).record()
 
 
+def made_key(said: Iterable[str]) -> str:
+    """Return a short name made of what is said of a record: the same words, the same name."""
+    return blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
+
+
 def is_kaggle(obj: Mapping[str, Any]) -> bool:
     """Return whether `obj` has the form of Kaggle's arXiv snapshot."""
     return "authors_parsed" in obj or ("versions" in obj and isinstance(obj.get("categories"), str))
@@ -267,12 +272,12 @@ class _Draft:
     def _words(value: object) -> str | None:
         """Return the text in `value`: a string, `{"text": …}` or a list of one; else None."""
         if isinstance(value, str):
-            return _line(value)
+            return clean(value)
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         elif isinstance(value, dict):
             value = value.get("text")
-        return _line(value) if isinstance(value, str) else None
+        return clean(value) if isinstance(value, str) else None
 
     def _list(self, field: str, split: Callable[[str], list[str]]) -> tuple[str, ...]:
         key = self.chosen.get(field)
@@ -282,7 +287,7 @@ class _Draft:
         words = split(value) if isinstance(value, str) else value
         if not all(isinstance(w, str) for w in words):
             self.extra[key] = value
-        return tuple(_distinct(_line(w) for w in words if isinstance(w, str)))
+        return tuple(_distinct(clean(w) for w in words if isinstance(w, str)))
 
     def _categories(self) -> tuple[str, ...]:
         key = self.chosen.get("categories")
@@ -306,7 +311,7 @@ class _Draft:
         if is_lone and type(people[0]) is str and "," in people[0]:
             # A list of one string that holds them all is common, too.
             return tuple(split_authors(people[0]))
-        names = [_line(p) if type(p) is str else _line(_name(p)) for p in people]
+        names = [clean(p) if type(p) is str else clean(_name(p)) for p in people]
         if "" in names:
             self.extra[key] = value
             names = [n for n in names if n]
@@ -471,7 +476,7 @@ class _Draft:
         said = [self.own_id, title_key(title) or title, *authors]
         if not self.own_id or not authors:
             said += [abstract, str(year)]
-        return blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
+        return made_key(said)
 
     def _weigh(self) -> None:
         """Refuse what could not be stored beside the record."""
@@ -487,16 +492,6 @@ class _Draft:
 
 _MAX_KEY = 200
 _COMMA = re.compile(r"[,;]")
-
-
-def _line(text: str) -> str:
-    """Return `clean(text)`; most texts are clean and need no regular expression.
-
-    What `clean` takes out, and every space but the plain one, is unprintable to `str`.
-    """
-    if text.isprintable() and "  " not in text:
-        return text.strip()
-    return clean(text)
 
 
 def _distinct(items: Iterable[Any]) -> list[Any]:
@@ -557,7 +552,7 @@ def split_authors(text: str) -> list[str]:
     """
     for _ in range(3):
         text = _BRACKETS.sub(" ", text)
-    text = _line(text)
+    text = clean(text)
     if ";" in text:
         return _distinct(_turned(part) for part in text.split(";"))
     parts = _AND.split(text)
