@@ -19,12 +19,14 @@ from sqlalchemy import Connection
 from broadsheet import __version__
 from broadsheet.collection import backup as keeping
 from broadsheet.collection import decisions as by_hand
-from broadsheet.collection import editions, health, near_misses, repair
+from broadsheet.collection import editions, health, near_misses, repair, signals
 from broadsheet.collection import papers as store
 from broadsheet.collection import runs as history
 from broadsheet.collection.database import HEAD, Database
 from broadsheet.collection.decisions import Decision
+from broadsheet.collection.signals import Observed
 from broadsheet.editions.edition import Editions
+from broadsheet.editions.presumed import with_presumed_day
 from broadsheet.errors import (
     ConfigError,
     DecisionError,
@@ -84,13 +86,14 @@ class Progress:
 
 
 class Sheet(NamedTuple):
-    """All that is known of one paper: what it is made of and where it stood."""
+    """All that is known of one paper: what it is made of, where it stood, what was counted."""
 
     paper: Paper
     records: list[store.FiledRecord]
     places: list[tuple[SavedPage, int]]
     again: list[Again]
     decisions: list[Decision]
+    signals: list[Observed]
 
 
 class Report(NamedTuple):
@@ -219,6 +222,7 @@ class Library:
                 history.places_of(connection, paper_id),
                 store.appearances_of(connection, paper_id),
                 by_hand.recent(connection, 20, paper_id),
+                signals.of_paper(connection, paper_id),
             )
 
     def latest(self, limit: int = 20, offset: int = 0) -> list[Paper]:
@@ -290,7 +294,8 @@ class Library:
         with files.read(path, year=year, stdin=stdin) as reading:
             progress = Progress(reading.name, size=reading.size)
             source = "standard input" if str(path) == "-" else str(path.absolute())
-            items = self.file(reading, source=source, page=reading.page, counts=progress.counts)
+            dated = (i if isinstance(i, RecordError) else with_presumed_day(i) for i in reading)
+            items = self.file(dated, source=source, page=reading.page, counts=progress.counts)
             for _ in items:
                 progress.done = reading.done
                 yield progress

@@ -22,7 +22,7 @@ from loopback import FakeTime, Loopback
 from processes import IS_LONG, environment
 
 SCRIPT = Path(__file__).with_name("harvesting.py")
-KILLS = 100 if IS_LONG else 5
+KILLS = 100 if IS_LONG else 2
 PAPERS = 600
 
 
@@ -100,7 +100,7 @@ def test_a_harvest_that_is_killed_anywhere_ends_in_the_same_collection(
     killed = 0
     for number in range(KILLS):
         home = tmp_path / f"home{number}"
-        for _ in range(3):
+        for _ in range(2):
             process = started(home, arxiv)
             clocks.sleep(dice.uniform(0.2, 1.0) * took)
             process.send_signal(signal.SIGKILL)

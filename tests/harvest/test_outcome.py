@@ -269,6 +269,39 @@ def test_a_stale_answer_is_suspicious():
     )
 
 
+def test_an_answer_of_the_day_need_not_bring_anything():
+    """A listing shows what OAI-PMH has brought just before, as it should."""
+    listing = _report("listing cs.AI", "listing", 0, {"unchanged": 190, "usual": 60.0})
+    verdict = arxiv(oai(new=371, usual=380), listing._replace(day=THURSDAY))
+    assert (verdict.outcome, verdict.parts["listing cs.AI"]) == ("new", "nothing new")
+    assert verdict.reason == "371 new papers of Thursday, 19 November 2026."
+
+
+def test_an_empty_feed_of_the_day_is_a_bad_sign():
+    """A feed that says that it is of the expected day, and has nothing where 380 are usual."""
+    verdict = arxiv(feed(day=THURSDAY, usual=380))
+    assert verdict.outcome == "suspicious"
+    assert "feed brought nothing, where 380 are usual" in verdict.reason
+
+
+def test_a_feed_of_a_weekend_is_empty():
+    """After a sleep until Sunday OAI-PMH brings Friday's papers, and the feed has none of them."""
+    sunday = utc("2026-11-22 09:00")
+    verdict = arxiv(oai(new=300, usual=380), feed(day="2026-11-22", usual=380), now=sunday)
+    assert verdict.outcome == "new"
+    assert verdict.reason == "300 new papers of 2 listings, the last of Friday, 20 November 2026."
+    assert arxiv(oai(error=BUSY), feed(day="2026-11-22"), now=sunday).covered == WEDNESDAY
+
+
+def test_what_is_awaited_is_counted_where_it_is_due():
+    """One set was well before; the small one that failed brings nothing, which may be."""
+    verdict = arxiv(
+        oai(unchanged=371, usual=380, covered=THURSDAY),
+        oai("math:math:HO", usual=2, covered=WEDNESDAY),
+    )
+    assert verdict.outcome == "nothing new"
+
+
 def test_reasons_of_the_source_itself_are_told():
     """What a source says of its own staleness stands for what would be said of it here."""
     stale = ("cs.AI shows 200 of the 212 papers of yesterday.",)
@@ -345,7 +378,9 @@ def test_all_failed():
     assert verdict.outcome == "failed"
     assert verdict.reason == "Failed: arXiv answered 503 four times."
     assert verdict.covered == WEDNESDAY
-    other = arxiv(oai(error=BUSY, until=WEDNESDAY), feed(error="no answer in 30 s"))
+    other = arxiv(
+        oai(error=BUSY, until=WEDNESDAY), feed(error="no answer in 30 s", until=WEDNESDAY)
+    )
     assert other.reason == (
         "Failed: oai cs:cs:LG failed (arXiv answered 503 four times), it goes on from "
         "18 November; feed failed (no answer in 30 s)."

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asked import filed, records, resumed, stage, survives
-from broadsheet.errors import RecordError, SourceError
+from broadsheet.errors import ConfigError, RecordError, SourceError
 from broadsheet.papers.types import ExternalId
 from broadsheet.sources.acl import AclAnthology, anthology_id, parse_volume
 from broadsheet.sources.base import Ask, Harvested, LookedUp
@@ -246,7 +246,7 @@ def test_a_collection_is_read_when_it_has_changed(tmp_path):
     """Unchanged, it is not sent again; its mark is kept with the last papers only."""
     with stage(tmp_path) as play:
         play.server.route("/2026.kites.xml", conditional(xml(collection()), etag='"one"'))
-        source = AclAnthology(url=play.url, collections=("2026.kites", "../secret", "P18"))
+        source = AclAnthology(url=play.url, collections=("2026.kites", "P18"))
         assert isinstance(source, Harvested)
         assert source.parts(Ask(NOW)) == ("2026.kites", "P18")
         held, cursor = harvest_all(play, source)
@@ -258,6 +258,12 @@ def test_a_collection_is_read_when_it_has_changed(tmp_path):
         held, after = harvest_all(play, source, cursor)
         assert len(held) == 2
         assert after["etag"] == '"two"'
+
+
+def test_a_collection_that_can_be_none_is_said():
+    """Left out silently, it would look like one without papers."""
+    with pytest.raises(ConfigError, match="secret"):
+        AclAnthology(collections=("2026.kites", "../secret"))
 
 
 def test_a_collection_that_is_not_there_yet_has_no_papers(tmp_path):

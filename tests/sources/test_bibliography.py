@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
 import time
 from dataclasses import replace
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 
 from broadsheet.errors import RecordError
 from broadsheet.papers.formats import FORMATS, bibtex, written
-from broadsheet.papers.text import readable, title_key
+from broadsheet.papers.text import readable, surnames, title_key
 from broadsheet.papers.types import ExternalId, Paper, PaperId, Record
+from broadsheet.sources import files
 from broadsheet.sources.bibliography import (
     Item,
     arxiv_in,
@@ -28,6 +31,7 @@ from broadsheet.sources.bibliography import (
     zotero_item,
 )
 from broadsheet.sources.bibtex import is_bibtex, names, parse_bibtex, untexed
+from shared_data import SHARED, needs_shared
 
 
 def bib(text: str) -> list[Item]:
@@ -421,6 +425,33 @@ def test_what_was_exported_comes_back(papers: list[Paper]):
         assert [surname_of(a) for a in record.authors] == [surname_of(a) for a in paper.authors]
         assert readable(record.abstract) == readable(paper.abstract)
         assert readable(record.summary) == readable(paper.summary)
+
+
+@needs_shared
+@pytest.mark.corpus
+@pytest.mark.parametrize("corpus", ["arxiv_daily", "acl", "conferences", "hf_daily"])
+def test_real_papers_come_back(corpus):
+    """Real titles, names and abstracts survive being written as BibTeX and read again."""
+    assert SHARED
+    with files.read(SHARED / "corpus" / f"{corpus}.jsonl.xz") as reading:
+        records = [r for r in itertools.islice(reading, 1500) if isinstance(r, Record)]
+    names_of = {f.name for f in dataclasses.fields(Paper)} & {
+        f.name for f in dataclasses.fields(Record)
+    }
+    papers = [
+        Paper(PaperId(n), **{k: getattr(r, k) for k in names_of}) for n, r in enumerate(records, 1)
+    ]
+    found = bib(b"".join(written(papers, FORMATS["bibtex"])).decode())
+    assert len(found) == len(papers)
+    differing = 0
+    for paper, record in zip(papers, found, strict=True):
+        assert isinstance(record, Record), record
+        assert title_key(record.title) == title_key(paper.title)
+        given = {i for i in paper.external_ids if i.namespace in {"arxiv", "doi"}}
+        assert {i.namespace for i in record.external_ids} >= {i.namespace for i in given}
+        assert len(record.authors) == len(paper.authors)
+        differing += surnames(record.authors) != surnames(paper.authors)
+    assert differing <= len(papers) / 100
 
 
 def surname_of(name: str) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asked import drifted, filed, records, resumed, stage, survives
-from broadsheet.errors import RecordError, SourceError, SourceUnavailable
+from broadsheet.errors import ConfigError, RecordError, SourceError, SourceUnavailable
 from broadsheet.papers.types import ExternalId, Record
 from broadsheet.sources.base import Ask, Harvested
 from broadsheet.sources.biorxiv import Biorxiv, parse_page
@@ -199,7 +199,9 @@ def test_it_is_what_it_says():
     """Its parts are the two servers, or those that are wanted."""
     assert isinstance(Biorxiv(), Harvested)
     assert Biorxiv().parts(Ask(NOW)) == ("biorxiv", "medrxiv")
-    assert Biorxiv(servers=("medRxiv", "chemrxiv")).parts(Ask(NOW)) == ("medrxiv",)
+    assert Biorxiv(servers=("medRxiv",)).parts(Ask(NOW)) == ("medrxiv",)
+    with pytest.raises(ConfigError, match="chemrxiv"):
+        Biorxiv(servers=("medrxiv", "chemrxiv"))
 
 
 @pytest.mark.parametrize("step", [30, 100])

@@ -623,6 +623,43 @@ def test_a_dead_feed_leaves_the_others_alone(server, client):
     assert sum(len(b.items) for b in feeds.harvest(client, well, {}, ASK)) == 2
 
 
+@pytest.mark.parametrize(
+    ("url", "host", "gap_s"),
+    [
+        ("https://Press.example/feed", "press.example", 1),
+        ("https://rss.arxiv.org/rss/cs.LG", "arxiv", 3),
+        ("http://arxiv.org./rss", "arxiv", 3),
+        ("https://notarxiv.org/rss", "notarxiv.org", 1),
+        ("https://[", "feeds", 1),
+        ("nothing", "feeds", 1),
+    ],
+)
+def test_each_host_has_a_rule_of_its_own(url, host, gap_s):
+    """But arXiv is arXiv, whoever asks for it."""
+    manner = Feeds().manner_of(url)
+    assert (manner.host, manner.gap_s) == (host, gap_s)
+    assert manner.max_bytes == Feeds().manner.max_bytes
+
+
+def test_what_one_host_refuses_keeps_us_from_no_other(server, tmp_path):
+    """A host that answers 403 is left alone for an hour; the next feed is read all the same."""
+    server.route("/shut", Reply(b"no", 403))
+    server.route("/feed", xml(RSS))
+    shut, well = f"{server.url}/shut", f"http://localhost:{server.port}/feed"
+    feeds, now = Feeds(urls=(shut, well)), FakeTime()
+    trusted = (server.url, f"http://localhost:{server.port}")
+    found = []
+    for part in feeds.parts(ASK):
+        with (
+            suppress(SourceRejected),
+            PoliteClient(
+                feeds.manner_of(part), version="1", locks=tmp_path, time=now, trusted=trusted
+            ) as own,
+        ):
+            found += [len(b.items) for b in feeds.harvest(own, part, {}, ASK)]
+    assert found == [2]
+
+
 def test_an_address_that_is_none_is_refused_unasked(server, client):
     """An address that is none is refused unasked."""
     with pytest.raises(SourceError, match="begins with https"):
@@ -640,3 +677,18 @@ def test_check_says_what_the_first_feed_has(server, client):
     server.route("/feed", json_reply(JSON | {"items": []}))
     assert not next(iter(Feeds(urls=(f"{server.url}/feed",)).check(client))).is_well
     assert [f.is_well for f in Feeds().check(client)] == [True]
+
+
+def test_check_finds_what_has_drifted(server, client):
+    """A field that is gone, or is something else than it was, is named."""
+    source = Feeds(urls=(f"{server.url}/feed",))
+    server.route(
+        "/feed", xml(ATOM.replace(b"<title>We", b"<name>We").replace(b"ed</title>", b"ed</name>"))
+    )
+    findings = {f.field: f for f in source.check(client)}
+    assert findings["refused"] == ("refused", False, "1, such as number 2: no title")
+    first = JSON["items"][0]
+    server.route("/feed", json_reply(JSON | {"items": [first | {"url": 5, "external_url": None}]}))
+    findings = {f.field: f for f in source.check(client)}
+    assert not findings["link"].is_well
+    assert findings["title"].is_well

@@ -449,7 +449,7 @@ def test_other_files(data, what):
     """Any other file is refused with what was seen and what can be read."""
     message = refusal(data)
     assert message.startswith(f"standard input: {what}")
-    assert "; Broadsheet reads JSON Lines, BibTeX, RIS, CSL JSON, Zotero's JSON, feeds" in message
+    assert "; Broadsheet reads saved Daily Papers pages, JSON Lines, BibTeX, RIS" in message
 
 
 def test_wholes_have_a_limit(monkeypatch):

@@ -141,18 +141,15 @@ def _list_of(text: str) -> tuple[str, ...]:
 
 def _run(library: Library, names: list[str], wish: Wish, *, as_json: bool) -> None:
     """Run the sources one after the other: one that fails does not keep the others away."""
-    from broadsheet.harvest.registry import Setup
-    from broadsheet.sources.base import Enriching, Harvested
-
-    setups: list[Setup] = [library.newsroom.registry.setup(name) for name in names]
+    newsroom = library.newsroom
+    kinds = {name: newsroom.kinds(name) for name in names}
     reports = []
     with _telling() as told:
-        for setup in setups:
-            name = setup.source.name
-            if isinstance(setup.source, Harvested):
-                reports.append(library.newsroom.harvest(name, wish, told))
-            if isinstance(setup.source, Enriching) and not wish.is_dry:
-                reports.append(library.newsroom.enrich(name, told=told))
+        for name, able in kinds.items():
+            if "harvest" in able or not able:
+                reports.append(newsroom.harvest(name, wish, told))
+            if "enrich" in able and not wish.is_dry:
+                reports.append(newsroom.enrich(name, told=told))
     _print(reports, as_json=as_json)
 
 
@@ -217,14 +214,9 @@ def enrich(
     as_json: AsJson = False,
 ) -> None:
     """Ask the sources for citations, stars and summaries of papers that are here."""
-    from broadsheet.sources.base import Enriching
-
     with opened(home) as library:
         newsroom = library.newsroom
-        chosen = names or [
-            n for n in newsroom.registry.enabled
-            if isinstance(newsroom.registry.setup(n).source, Enriching)
-        ]  # fmt: skip
+        chosen = names or [n for n in newsroom.registry.enabled if "enrich" in newsroom.kinds(n)]
         _require(chosen)
         with _telling() as told:
             reports = [newsroom.enrich(name, papers, told) for name in chosen]

@@ -26,6 +26,7 @@ from broadsheet.harvest.registry import Registry, Setup
 from broadsheet.harvest.schedule import Due, LastRun, last_due, what_now
 from broadsheet.papers.types import ExternalId
 from broadsheet.sources.base import (
+    Ask,
     Enriching,
     Finding,
     Harvested,
@@ -120,7 +121,7 @@ class Newsroom:
         with self._database.read() as connection:
             last = runs.recent(connection, 1, source=source.name)
             stood = harvests.stand(connection, source.name)
-        due = [self._due(source.name, kind, rhythm, now) for kind, rhythm in _rhythms(source)]
+        due = [self._due(source.name, kind, rhythm, now) for kind, rhythm in _rhythms(source, now)]
         return Standing(
             source.name,
             source.title,
@@ -163,7 +164,17 @@ class Newsroom:
                 f"{source.title} brings no new papers: it says more of those that are held",
                 source=name,
             )
+        if not source.parts(Ask(self._now())):
+            raise SourceError(
+                f"{source.title} has nothing to harvest as it is set up: say what in "
+                f"[sources.{name}], as `broadsheet config --example` shows",
+                source=name,
+            )
         return self._harvester.run(source, wish, told)
+
+    def kinds(self, name: str) -> list[runs.Kind]:
+        """Return what can be run of a source as it is set up: `harvest`, `enrich`, or neither."""
+        return [kind for kind, _ in _rhythms(self.registry.setup(name).source, self._now())]
 
     def backfill(self, name: str, wish: Wish, told: Told = silent) -> Report:
         """Harvest old papers of a source; what was done in an earlier backfill is not repeated."""
@@ -196,7 +207,7 @@ class Newsroom:
         found = [
             (name, kind, self._due(name, kind, rhythm, now))
             for name in self.registry.enabled
-            for kind, rhythm in _rhythms(self.registry.setup(name).source)
+            for kind, rhythm in _rhythms(self.registry.setup(name).source, now)
         ]
         return sorted((f for f in found if f[2].is_due), key=lambda f: f[1] == "enrich")
 
@@ -223,7 +234,7 @@ class Newsroom:
         self, name: str, kind: runs.Kind, told: Told, stop: Callable[[], bool]
     ) -> Report | None:
         source = self.registry.setup(name).source
-        rhythm = dict(_rhythms(source))[kind]
+        rhythm = dict(_rhythms(source, self._now()))[kind]
         try:
             # Looked at again under the lock: another process may have been first.
             with self._harvester.turn(name, "tick"):
@@ -308,10 +319,10 @@ class _Ticker:
 # ---------------------------------------------------------------------------- small decisions
 
 
-def _rhythms(source: Source) -> list[tuple[runs.Kind, Rhythm]]:
-    """Return the kinds of run that a source has, each with when it is due."""
+def _rhythms(source: Source, now: datetime) -> list[tuple[runs.Kind, Rhythm]]:
+    """Return the kinds of run that a source has as it is set up, each with when it is due."""
     found: list[tuple[runs.Kind, Rhythm]] = []
-    if isinstance(source, Harvested):
+    if isinstance(source, Harvested) and source.parts(Ask(now)):
         found.append(("harvest", source.rhythm))
     if isinstance(source, Enriching):
         found.append(("enrich", getattr(source, "enrich_rhythm", source.rhythm)))

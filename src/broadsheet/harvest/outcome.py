@@ -39,6 +39,7 @@ _DRIFTED: Final = 10
 """So many unreadable records, if they are most, say that the form of the answers has changed."""
 _NAMED: Final = 3
 _ROUTES: Final = {"oai": "OAI-PMH", "feed": "the feed", "listing": "the listings"}
+_OF_ONE_DAY: Final = frozenset({"feed", "listing"})
 
 
 class PartReport(NamedTuple):
@@ -265,16 +266,33 @@ class _Part:
             yield (
                 f"{self.report.part} still shows the papers of {_short(self.report.day)}{self._all}"
             )
-        elif self.brought == 0 and self.due and is_unlikely(self.report.usual * self.due):
+        elif self.brought == 0 and is_unlikely(self.awaited):
             yield (
                 f"{self.report.part} brought nothing{self._all}, where "
-                f"{round(self.report.usual * self.due):,} are usual"
+                f"{round(self.awaited):,} are usual"
             )
 
     @property
+    def awaited(self) -> float:
+        """How many papers new to us this part would usually bring now."""
+        if not self.days.is_arxiv or self._day is None:
+            return self.report.usual * self.due
+        # An answer that names its day has papers if that day has; others may have brought them.
+        is_empty = self._day == self.days.expected and not self.read
+        return self.report.usual if is_empty and self.due else 0.0
+
+    @property
+    def shows_expected_day(self) -> bool:
+        """Whether it has papers, and says that they are of the day that was expected."""
+        return self._day is not None and self._day == self.days.expected and self.read > 0
+
+    @property
+    def _day(self) -> date | None:
+        return _day(self.report.day)
+
+    @property
     def _shows_old_day(self) -> bool:
-        shown = _day(self.report.day)
-        expected = self.days.expected
+        shown, expected = self._day, self.days.expected
         return bool(self.days.is_arxiv and shown and expected and shown < expected)
 
     @property
@@ -362,20 +380,22 @@ class _Whole:
         return sums
 
     @property
-    def usual(self) -> float:
-        """How many papers the most fruitful route usually brings on a day."""
-        return max(self.by_route(lambda p: p.report.usual).values(), default=0)
+    def awaited(self) -> float:
+        """How many papers the most fruitful route would usually bring now."""
+        return max(self.by_route(lambda p: p.report.usual * p.due).values(), default=0)
 
     @property
     def is_too_quiet(self) -> bool:
         """Whether nothing came at all, and neither the calendar nor the usual number explains it.
 
-        Where the usual number is not known, an answer that names the expected day does.
+        Where the usual number is not known, an answer that names its day does.
         """
         if self.brought or not self.parts or not self.due or self.days.is_past:
             return False
-        if self.usual:
-            return is_unlikely(self.usual * self.due)
+        if any(p.shows_expected_day and p.is_well for p in self.parts):
+            return False
+        if self.awaited:
+            return is_unlikely(self.awaited)
         return self.days.is_arxiv and not any(p.report.day for p in self.parts)
 
     @property
@@ -481,11 +501,12 @@ def _calendar_says(days: _Days) -> str:
 def _quiet_day(whole: _Whole) -> str:
     days = whole.days
     which = f" of {_in_words(days.expected)}" if days.is_arxiv and days.expected else ""
-    if not whole.usual:
+    if not whole.awaited:
         return f"{days.title} lists nothing{which}" if which else f"{days.title} has nothing"
-    usual_ = "fewer than one" if whole.usual < 1 else f"about {round(whole.usual)}"
+    daily = whole.awaited / whole.due
+    number = "fewer than one" if daily < 1 else f"about {round(daily)}"
     nothing = f"the listing{which} brought nothing" if which else f"{days.title} brought nothing"
-    return f"{nothing}, which happens where {usual_} a day {_is(whole.usual)} usual"
+    return f"{nothing}, which happens where {number} a day {_is(daily)} usual"
 
 
 def _since(covered: str | None) -> str:
@@ -502,11 +523,15 @@ def _failures(whole: _Whole) -> Iterator[str]:
     """Yield what failed, parts with the same error together."""
     alike: dict[tuple[str, str | None], list[str]] = {}
     for p in whole.failed:
-        key = (p.report.error.rstrip(". "), p.report.until)
+        # What shows one day only has nowhere to go on from.
+        until = (
+            p.report.until if p.report.route not in _OF_ONE_DAY and _day(p.report.until) else None
+        )
+        key = (p.report.error.rstrip(". "), until)
         alike.setdefault(key, []).append(p.report.part)
     for (error, until), parts in alike.items():
         going_on = f", {'it goes' if len(parts) == 1 else 'they go'} on from {_short(until)}"
-        yield f"{_listed(parts)} failed ({error})" + (going_on if _day(until) else "")
+        yield f"{_listed(parts)} failed ({error})" + (going_on if until else "")
 
 
 def _doubts(parts: Iterable[_Part]) -> Iterator[str]:

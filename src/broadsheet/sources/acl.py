@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, ClassVar, Final
 
-from broadsheet.errors import RecordError, SourceError, SourceRejected
+from broadsheet.errors import ConfigError, RecordError, SourceError, SourceRejected
 from broadsheet.papers.text import clean
 from broadsheet.papers.types import ExternalId, Record
 from broadsheet.sources import fields
@@ -285,7 +285,13 @@ class AclAnthology:
         collections: tuple[str, ...] = (),
     ) -> None:
         self._url = url.rstrip("/")
-        self._collections = tuple(c for c in collections if _COLLECTION.fullmatch(c))
+        for name in collections:
+            if not _COLLECTION.fullmatch(name):
+                raise ConfigError(
+                    f"[sources.acl] collections: {name!r} is no collection of the Anthology;"
+                    " they have names like 2026.acl and P18"
+                )
+        self._collections = collections
 
     def parts(self, ask: Ask) -> Sequence[str]:
         """Return the collections that are wanted."""

@@ -30,7 +30,7 @@ MAX_VALUE: Final = 2 * MAX_TEXT
 """Characters of one field as it is written, with its TeX."""
 _MAX_COMMANDS = 300
 """So many backslashes may stand in a text whose TeX is said in letters; else it stays."""
-_MAX_EXPANDED = 32_000_000
+_MAX_EXPANDED = 8_000_000
 """Characters that all macros of a file may be expanded to."""
 _MAX_PARENTS = 4
 _MAX_INHERITED = 1_000
@@ -94,7 +94,7 @@ def parse_bibtex(text: str, *, name: str) -> Iterator[Item]:
     found = list(_Reader(text, name))
     by_key: dict[str, _Block] = {}
     for block in found:
-        if isinstance(block, _Block):
+        if isinstance(block, _Block) and block.key:
             by_key.setdefault(block.key.casefold(), block)
     for block in found:
         if not isinstance(block, _Block):

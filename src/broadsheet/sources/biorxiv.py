@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, ClassVar, Final
 
-from broadsheet.errors import RecordError, SourceError
+from broadsheet.errors import ConfigError, RecordError, SourceError
 from broadsheet.papers.types import ExternalId, Record
 from broadsheet.sources import fields
 from broadsheet.sources.base import Ask, Batch, Cursor, Finding, Item, Option, Rhythm, Want, examine
@@ -201,7 +201,12 @@ class Biorxiv:
         servers: tuple[str, ...] = ("biorxiv", "medrxiv"),
     ) -> None:
         self._details = url.rstrip("/") + "/details"
-        self._servers = tuple(s for s in map(str.casefold, servers) if s in _TITLES)
+        self._servers = tuple(dict.fromkeys(map(str.casefold, servers)))
+        for name in self._servers:
+            if name not in _TITLES:
+                raise ConfigError(
+                    f"[sources.biorxiv] servers: {name!r} is none; there are {', '.join(_TITLES)}"
+                )
 
     def parts(self, ask: Ask) -> Sequence[str]:
         """Return the servers that are wanted."""

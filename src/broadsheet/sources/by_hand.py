@@ -22,7 +22,7 @@ from broadsheet.papers.types import ExternalId, Record
 from broadsheet.sources import fields
 from broadsheet.sources.jsonl import MAX_TEXT, parse_day, split_authors
 from broadsheet.sources.polite import Client, Manner
-from broadsheet.sources.prose import tree
+from broadsheet.sources.prose import MAX_HTML, tree
 
 SOURCE: Final = "by-hand"
 MANNER: Final = Manner("pages", gap_s=1, tries=2, patience_s=30, max_bytes=8_000_000)
@@ -169,7 +169,8 @@ _VENUES: Final = (
 _IDS: Final = (
     "citation_arxiv_id", "citation_doi", "prism.doi", "bepress_citation_doi", "doi",
     "citation_pmid", "dc.identifier", "dcterms.identifier", "dc.identifier.doi",
-    "citation_abstract_html_url", "citation_pdf_url", "<canonical>", "og:url", "dc.relation.isversionof",
+    "citation_abstract_html_url", "citation_pdf_url", "<canonical>", "og:url",
+    "dc.relation.isversionof",
 )  # fmt: skip
 _NAMESPACE_OF: Final = {
     "citation_arxiv_id": "arxiv",
@@ -335,7 +336,7 @@ def _metas(root: Any) -> Iterator[tuple[str, str]]:
                 yield "<canonical>", element.get("href") or ""
         elif content := (element.get("content") or "").strip():
             name = element.get("name") or element.get("property") or element.get("itemprop") or ""
-            yield name.strip().lower(), content
+            yield name.strip().lower(), content[:MAX_HTML]
 
 
 def _articles(root: Any) -> Iterator[dict[str, Any]]:

@@ -36,6 +36,8 @@ MAX_ITEMS: Final = 20_000
 _ABSTRACT = 200
 """Characters from which a text without a word to say so is taken for an abstract."""
 _EXCERPT = 80
+_LONGEST_TITLE = 20_000
+"""Characters of a title that are looked at, markup included."""
 _HEAD = 4096
 
 
@@ -135,7 +137,7 @@ _MARGIN = re.compile(
 def _item(
     entry: _Entry, ids: tuple[ExternalId, ...], feed: _Feed, prefix: str, place: int, name: str
 ) -> Item:
-    title = _title(fields.text(entry.title))[0]
+    title = _title(fields.text(entry.title[:_LONGEST_TITLE]))[0]
     abstract, summary, told = _texts(entry.texts)
     day = entry.published or told.get("published")
     extra = {**entry.extra, "feed": feed.title[:300], "feed_url": feed.address[:2000]}
@@ -166,7 +168,13 @@ def _ids(entry: _Entry) -> tuple[ExternalId, ...]:
     """Return the ids that an entry says it has, at most one of each namespace."""
     found: dict[str, ExternalId] = {}
     addresses = (url for _, url in entry.links)
-    said = (*entry.said_ids, entry.guid, entry.link, *addresses, _title(clean(entry.title))[1])
+    said = (
+        *entry.said_ids,
+        entry.guid,
+        entry.link,
+        *addresses,
+        _title(clean(entry.title[:_LONGEST_TITLE]))[1],
+    )
     for text in said:
         known = parse_external_id(text) if text else None
         # Once more by its namespace: the DOI of a whole volume is no id of a paper.
@@ -201,8 +209,8 @@ def _title(title: str) -> tuple[str, str]:
 _CUT = re.compile(r"(?:…|\.\.\.|\[(?:…|\.\.\.)\])$")
 _LABEL = re.compile(r"(?i)(?:^|\s)abstract\s*[:.—-]\s*")
 _HEADED = re.compile(r"Abstract\s+(?=[A-Z])")
-_ANNOUNCED = re.compile(r"arXiv:\S+ Announce Type: \S+ ")
-_ONLINE = re.compile(r"[^.;]{0,100}, Published online: [^;]{4,20}; ?(?:doi:\s?\S+\s*)?")
+_ANNOUNCED = re.compile(r"\AarXiv:\S{1,40} Announce Type: \S{1,20} ")
+_ONLINE = re.compile(r"\A[^.;]{0,100}, Published online: [^;]{4,20}; ?(?:doi:\s?\S+\s*)?")
 _TOLD: Final = (
     ("published", re.compile(r"(?i)(?:publication date|available online):\s*(.*)")),
     ("venue", re.compile(r"(?i)source:\s*(.*)")),
@@ -215,7 +223,7 @@ def _texts(texts: Iterable[str]) -> tuple[str, str, dict[str, str]]:
     told: dict[str, str] = {}
     labelled, plain = "", []
     for text in texts:
-        said = _ANNOUNCED.sub("", _ONLINE.sub("", _without_lines(prose(text), told), count=1), 1)
+        said = _ANNOUNCED.sub("", _ONLINE.sub("", _without_lines(prose(text), told)))
         if len(said) > MAX_TEXT:
             continue  # a whole paper or a page, and no account of one
         found = _LABEL.search(said[:300]) or _HEADED.match(said)
@@ -265,7 +273,8 @@ def _authors(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _venue(text: str) -> str:
-    return fields.text(re.split(r"(?i),? published online|\s*\| ?doi:", text, maxsplit=1)[0])
+    said = fields.text(text[:MAX_TEXT])
+    return re.split(r"(?i),? published online| ?\| ?doi:", said, maxsplit=1)[0].strip()
 
 
 # XML.

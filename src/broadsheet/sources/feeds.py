@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import ClassVar, Final
 
-from broadsheet.errors import ConfigError, SourceError, SourceRejected
+from broadsheet.errors import ConfigError, RecordError, SourceError, SourceRejected
 from broadsheet.papers.types import Record
 from broadsheet.sources.base import (
     Ask,
@@ -26,6 +26,7 @@ from broadsheet.sources.feed_forms import (
     parse_feed,
     parse_feed_bytes,
 )
+from broadsheet.sources.hosts import manner_of
 from broadsheet.sources.polite import Answer, Client, Manner
 
 __all__ = ["Feeds", "ParsedFeed", "feeds_of_page", "parse_feed", "parse_feed_bytes"]
@@ -68,6 +69,10 @@ class Feeds:
         """Return the addresses; a feed has no past, so a backfill has no parts."""
         return () if ask.is_backfill else self.urls
 
+    def manner_of(self, part: str) -> Manner:
+        """Return how the host of one feed is treated: each by a rule of its own."""
+        return manner_of(part, self.manner)
+
     def harvest(self, client: Client, part: str, cursor: Cursor, ask: Ask) -> Iterator[Batch]:
         """Yield one batch: the papers of a feed, or none where it has not changed."""
         is_known = cursor.get("keep") == self.keep and ask.since is None
@@ -97,6 +102,9 @@ class Feeds:
         parsed = parse_feed(answer.body, name=url, url=answer.url or url, keep="all")
         records = [item for item in parsed.items if isinstance(item, Record)]
         yield Finding("entries", bool(records), f"{len(records)} in “{parsed.title}”")
+        refused = [item for item in parsed.items if isinstance(item, RecordError)]
+        why = f", such as number {refused[0].place}: {refused[0].reason}" if refused else ""
+        yield Finding("refused", not refused, f"{len(refused)}{why}")
         yield from examine(map(_shown, records), _WANTS)
 
     def _fetched(self, client: Client, url: str, held: Cursor) -> Answer:

@@ -47,8 +47,8 @@ _HEAD = 64 * 1024
 _LINES_TRIED = 50
 _BYTES_TRIED = 2 * MAX_LINE
 _READ = (
-    "Broadsheet reads JSON Lines, BibTeX, RIS, CSL JSON, Zotero's JSON, feeds, saved answers of "
-    "OAI, the XML of the ACL Anthology and saved Daily Papers pages"
+    "Broadsheet reads saved Daily Papers pages, JSON Lines, BibTeX, RIS, CSL JSON, Zotero's JSON, "
+    "feeds, saved answers of OAI and the XML of the ACL Anthology"
 )
 _BOM = b"\xef\xbb\xbf"
 _MAGIC: Final = (
