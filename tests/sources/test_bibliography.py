@@ -264,6 +264,7 @@ def test_an_e_print_has_no_venue():
         (" and and ", ["and"]),
         ("", []),
         ("Sand and Land", ["Sand", "Land"]),
+        (r"Bob Sample 0001 and {\relax Ch}arles Third", ["Bob Sample", "Charles Third"]),
     ],
 )  # fmt: skip
 def test_names(value, expected):

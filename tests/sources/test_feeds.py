@@ -393,6 +393,17 @@ def test_files_that_are_no_feeds_are_left_to_others():
     assert parse_feed_bytes(orjson.dumps(JSON), name="f")
 
 
+def test_a_file_tells_what_was_left_out():
+    """A count with its reason comes last; the version of a JSON Feed may, too."""
+    items = parse_feed_bytes(ATOM, name="f")
+    assert items is not None
+    assert isinstance(items[-1], RecordError)
+    assert (len(items), items[-1].place) == (2, 2)
+    assert items[-1].reason.startswith("1 entries without an id")
+    late = {k: JSON[k] for k in ("items", "title")} | {"version": JSON["version"]}
+    assert len(parse_feed_bytes(orjson.dumps(late) + b" " * 5000, name="f") or ()) == 4
+
+
 def test_an_empty_feed_is_well():
     """An empty feed is well."""
     assert parse_feed(

@@ -340,11 +340,9 @@ def test_formats(data, form):
 
 
 @pytest.mark.parametrize("form", OTHERS)
-@pytest.mark.parametrize("wrap", [bytes, gzip.compress, lambda d: b"\xef\xbb\xbf\n " + d])
+@pytest.mark.parametrize("wrap", [bytes, gzip.compress, lambda d: b"\xef\xbb\xbf" + d])
 def test_formats_of_others(form, wrap):
     """What other programs wrote is known from its content, compressed and with a mark, too."""
-    if form in {"feed", "acl-xml", "oai-pmh"} and wrap not in {bytes, gzip.compress}:
-        pytest.skip("XML begins at the first byte")
     data = wrap(OTHERS[form])
     with files.read(Path("-"), stdin=io.BytesIO(data)) as reading:
         assert (reading.format, reading.page) == (form, None)
@@ -465,6 +463,29 @@ def test_wholes_have_a_limit(monkeypatch):
     cut = titles(array)
     assert cut[:30] == ["Kites"] * 30
     assert len(cut) == 31
+
+
+def test_a_long_array_of_another_kind(monkeypatch):
+    """A long array is known by its first object, and damage is told of behind what was read."""
+    monkeypatch.setattr(files, "MAX_WHOLE", 100)
+    with files.read(Path("-"), stdin=io.BytesIO(PWC)) as reading:
+        assert reading.format == "pwc-papers"
+        assert [i.title for i in reading if isinstance(i, Record)] == ["Kites", "Graphs"]
+    link = (
+        b'{"paper_url": "https://paperswithcode.com/paper/kites", "paper_title": "Kites", '
+        b'"paper_arxiv_id": "2501.00001", "repo_url": "https://github.com/a/%s", "is_official": %s}'
+    )
+    links = b"[" + link % (b"one", b"false") + b", " + link % (b"two", b"true") + b"]"
+    for most in (100, 10_000):
+        monkeypatch.setattr(files, "MAX_WHOLE", most)
+        found = [dict(i.links)["code"] for i in read_bytes(links) if isinstance(i, Record)]
+        assert found == ["https://github.com/a/two", "https://github.com/a/one"]
+    monkeypatch.setattr(files, "MAX_WHOLE", 100)
+    zipped = gzip.compress(b"[" + b",".join([b'{"title": "Kites"}'] * 50) + b"]" + os.urandom(9000))
+    *_, error = read_bytes(zipped[:-3000])
+    assert isinstance(error, RecordError)
+    assert error.reason == "the file ends in the middle of its compressed data"
+    assert "a JSON array that is damaged" in refusal(b"[{]" + b"x" * 200)
 
 
 def test_a_long_array_with_objects_on_lines(monkeypatch):

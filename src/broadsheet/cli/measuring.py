@@ -66,15 +66,28 @@ def bench(
         Path | None,
         typer.Option(help="A folder of JSON Lines with real papers; else they are generated."),
     ] = None,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Measure only how fast records are read.")
+    ] = False,
+    arxiv: Annotated[
+        bool, typer.Option("--arxiv", help="Only import so many generated papers of arXiv.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure import, search and start against their budgets, in a temporary home."""
     from broadsheet import present
-    from broadsheet.measure import speed
     from broadsheet.present import Bar
 
     with Bar("papers") as bar:
-        found = speed.bench(papers, corpus=corpus, progress=bar.show)
+        if sources or arxiv:
+            from broadsheet.measure import harvesting
+
+            measured = harvesting.parse_rates if sources else harvesting.backfill
+            found = measured(papers, bar.show)
+        else:
+            from broadsheet.measure import speed
+
+            found = speed.bench(papers, corpus=corpus, progress=bar.show)
     if as_json:
         print_json(found)
     else:

@@ -24,8 +24,6 @@ Categories = Annotated[
     str, typer.Option(help="arXiv categories, with commas between: cs.LG,stat.ML.")
 ]
 
-_BAD = {"failed": 1, "partly failed": 0, "suspicious": 0}
-
 
 @app.command()
 def sources(
@@ -57,7 +55,7 @@ def _set_up(home: Path | None, on: list[str], off: list[str], opml: Path | None)
 
     folder = settings_of(home=home)["home"]
     if opml is not None:
-        found = parse_opml(opml.read_bytes(), name=opml.name)
+        found = parse_opml(_content(opml), name=opml.name)
         added = setting_up.add_feeds(folder, [outline.url for outline in found])
         typer.echo(f"{added} of {len(found)} feeds added to [sources.feeds]", err=True)
         on = [*on, "feeds"]
@@ -67,9 +65,18 @@ def _set_up(home: Path | None, on: list[str], off: list[str], opml: Path | None)
         setting_up.switch(folder, name, is_on=False)
 
 
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}", 1)
+
+
 def _list(library: Library, names: list[str], *, as_json: bool) -> None:
     from broadsheet import present, wire
 
+    for name in names:
+        library.newsroom.registry.setup(name)
     found = [s for s in library.newsroom.sources() if not names or s.name in names]
     if as_json:
         print_json({"sources": [wire.standing(s) for s in found]})
@@ -124,9 +131,7 @@ def harvest(
         wish = Wish(
             since=_day(since, library), categories=_list_of(categories), is_dry=dry_run
         )  # fmt: skip
-        chosen = names or library.newsroom.registry.enabled
-        _require(chosen)
-        _run(library, chosen, wish, as_json=as_json)
+        _run(library, names or [], wish, as_json=as_json)
 
 
 def _day(text: str | None, library: Library) -> date | None:
@@ -140,17 +145,51 @@ def _list_of(text: str) -> tuple[str, ...]:
 
 
 def _run(library: Library, names: list[str], wish: Wish, *, as_json: bool) -> None:
-    """Run the sources one after the other: one that fails does not keep the others away."""
-    newsroom = library.newsroom
-    kinds = {name: newsroom.kinds(name) for name in names}
-    reports = []
+    """Run sources one after the other: one that fails does not keep the others away.
+
+    The same holds of one that another process is harvesting; that is told in the end.
+    """
+    from broadsheet.errors import StoreError
+
+    newsroom, reports = library.newsroom, []
+    kinds, busy = _to_run(library, names, wish), list[StoreError]()
     with _telling() as told:
         for name, able in kinds.items():
-            if "harvest" in able or not able:
-                reports.append(newsroom.harvest(name, wish, told))
-            if "enrich" in able and not wish.is_dry:
-                reports.append(newsroom.enrich(name, told=told))
-    _print(reports, as_json=as_json)
+            try:
+                if "harvest" in able:
+                    reports.append(newsroom.harvest(name, wish, told))
+                if "enrich" in able:
+                    reports.append(newsroom.enrich(name, told=told))
+            except StoreError as error:
+                if not error.temporary:
+                    raise
+                busy.append(error)
+    if reports or not busy:
+        _print(reports, as_json=as_json)
+    if busy:
+        raise busy[0]
+
+
+def _to_run(library: Library, names: list[str], wish: Wish) -> dict[str, list[str]]:
+    """Return what is run of each source: of the enabled ones that have something, if none is named.
+
+    Raises SourceError for a source that is named and has nothing.
+    """
+    newsroom = library.newsroom
+    chosen = names or newsroom.registry.enabled
+    _require(chosen)
+    able = {n: [k for k in newsroom.kinds(n) if k == "harvest" or not wish.is_dry] for n in chosen}
+    for name in names:
+        if not able[name]:
+            newsroom.harvest(name, wish)
+    found = {name: list[str](kinds) for name, kinds in able.items() if kinds}
+    if not found:
+        fail(
+            f"nothing can be harvested of what is enabled ({', '.join(chosen)}) as it is set up; "
+            "`broadsheet config --example` shows what each source can be told",
+            2,
+        )
+    return found
 
 
 @contextmanager

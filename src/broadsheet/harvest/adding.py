@@ -17,6 +17,7 @@ from broadsheet.harvest.registry import Registry
 from broadsheet.papers.types import ExternalId, PaperId, Record
 from broadsheet.sources import by_hand
 from broadsheet.sources.base import Item, LookedUp, Searched, Source
+from broadsheet.sources.hosts import manner_of
 from broadsheet.sources.polite import Client, Manner
 
 _SHOWN: Final = 5
@@ -92,7 +93,7 @@ class Adder:
     ) -> list[Record]:
         """Return the records that a source answers with; what goes wrong is added to `told`."""
         try:
-            with self._connect(source) as client:
+            with self._connect(source)("") as client:
                 items = list(ask(client))
         except SourceError as error:
             told.append(str(error))
@@ -101,9 +102,9 @@ class Adder:
         return [item for item in items if isinstance(item, Record)]
 
     def _add_link(self, text: str, url: str) -> Added:
-        host = urlsplit(url).hostname or by_hand.MANNER.host
+        manner = manner_of(url, by_hand.MANNER)
         try:
-            with self._client(by_hand.MANNER._replace(host=host)) as client:
+            with self._client(manner) as client:
                 record = by_hand.fetch_page(client, url)
         except SourceError as error:
             return Added(text, None, "failed", str(error))
@@ -112,7 +113,7 @@ class Adder:
             known = self._add_id(text, external)
             if known.paper is not None:
                 return known
-        return self._filed(text, host, [record])
+        return self._filed(text, urlsplit(url).hostname or url, [record])
 
     def _add_title(self, text: str, title: str) -> Added:
         told: list[str] = []

@@ -86,7 +86,7 @@ class Enricher:
         """Ask about what is due until the budget is used; return why it broke off, if it did."""
         wanted = self._wanted(source, budget.papers)
         try:
-            with self._connect(source) as client:
+            with self._connect(source)("") as client:
                 for start in range(0, len(wanted), source.at_once):
                     if budget.is_over():
                         break

@@ -32,8 +32,10 @@ from broadsheet.sources.base import Ask, Batch, Harvested, Item, Listing, Source
 from broadsheet.sources.polite import Client
 
 Clock = Callable[[], datetime]
-Connect = Callable[[Source], AbstractContextManager[Client]]
-"""Gives the client of a source for one run."""
+Line = Callable[[str], AbstractContextManager[Client]]
+"""Gives the client for a part of a source, in one run; "" is any part."""
+Connect = Callable[[Source], Line]
+"""Begins a run of a source: the time that it may take counts from now."""
 
 _FIRST = timedelta(days=7)
 """Of a first harvest, papers announced before that are old ones that were changed."""
@@ -183,9 +185,10 @@ class Harvester:
         number = None if wish.is_dry else self._begin(source, wish)
         whole = Counter[str]()
         try:
-            with self._connect(source) as client:
-                for done, part in enumerate(parts):
-                    told(Step(source.name, part.name, done, len(parts), whole))
+            line = self._connect(source)
+            for done, part in enumerate(parts):
+                told(Step(source.name, part.name, done, len(parts), whole))
+                with line(part.name) as client:
                     walk = _Walk(self, source, client, ask, wish.is_dry, number, whole)
                     walk.through(part, lambda d=done, p=part: told(  # type: ignore[misc]
                         Step(source.name, p.name, d, len(parts), whole)

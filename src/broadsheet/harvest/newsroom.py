@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,7 +19,7 @@ from broadsheet.collection.runs import Run
 from broadsheet.errors import BroadsheetError, SourceError, StoreError
 from broadsheet.harvest.adding import Added, Adder
 from broadsheet.harvest.enriching import Budget, Enricher
-from broadsheet.harvest.harvester import Clock, Harvester, Report, Told, Wish, silent
+from broadsheet.harvest.harvester import Clock, Harvester, Line, Report, Told, Wish, silent
 from broadsheet.harvest.reconcile import Held, Reconciliation, reconcile
 from broadsheet.harvest.registry import Registry, Setup
 from broadsheet.harvest.schedule import Due, LastRun, last_due, what_now
@@ -36,7 +35,7 @@ from broadsheet.sources.base import (
     Searched,
     Source,
 )
-from broadsheet.sources.polite import SYSTEM_TIME, Client, Manner, PoliteClient, Time
+from broadsheet.sources.polite import SYSTEM_TIME, Manner, PoliteClient, Time
 
 _log = logging.getLogger(__name__)
 _LEFT_ALONE: Final = {"new", "nothing new", "done"}
@@ -90,12 +89,14 @@ class Newsroom:
         self._adder = Adder(database, registry, self._harvester, self._connect, self._client)
         self._ticker: _Ticker | None = None
 
-    @contextmanager
-    def _connect(self, source: Source, *, is_hurried: bool = True) -> Iterator[Client]:
+    def _connect(self, source: Source, *, is_hurried: bool = True) -> Line:
         setup = self.registry.setup(source.name)
         deadline = self._time.monotonic() + 60 * self._rules.minutes if is_hurried else None
-        with self._client(source.manner, setup.trusted, deadline) as client:
-            yield client
+        # Where each part has a host of its own, each host has its own rule.
+        manner_of = getattr(source, "manner_of", lambda _part: source.manner)
+        return lambda part: self._client(
+            manner_of(part) if part else source.manner, setup.trusted, deadline
+        )
 
     def _client(
         self, manner: Manner, trusted: Collection[str] = (), deadline: float | None = None
@@ -146,7 +147,8 @@ class Newsroom:
         """
         source = self.registry.setup(name).source
         try:
-            with self._connect(source) as client:
+            parts = source.parts(Ask(self._now())) if isinstance(source, Harvested) else ()
+            with self._connect(source)(next(iter(parts), "")) as client:
                 return list(source.check(client))
         except SourceError as error:
             return [Finding("answer", is_well=False, says=str(error))]

@@ -6,9 +6,11 @@ Sources of one's own are classes that an installed package names under the entry
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -37,6 +39,7 @@ ENABLED: Final = Option(
     "enabled", default=False, help="Whether it is harvested when it is due, and by `harvest` alone."
 )
 KEY_VARIABLE: Final = "key_variable"
+_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*|")
 
 
 class Setup(NamedTuple):
@@ -81,8 +84,8 @@ class Registry:
 
     @property
     def enabled(self) -> list[str]:
-        """The names of the sources that are switched on."""
-        return [n for n in self.names if self._tables.get(n, {}).get(ENABLED.name) is True]
+        """The names of the sources that are enabled; raises ConfigError where that is unclear."""
+        return [n for n in self.names if self._is_enabled(n, self._tables.get(n, {}))]
 
     def setup(self, name: str) -> Setup:
         """Return a source; raises SourceNotFound, and ConfigError for a setting that is wrong."""
@@ -98,24 +101,42 @@ class Registry:
 
     def _make(self, name: str) -> Setup:
         kind = self._classes[name]()
+        if kind.name != name:
+            raise ConfigError(f"the source {name!r} calls itself {kind.name!r}: it needs one name")
         said = dict(self._tables.get(name, {}))
-        enabled = self._value(name, ENABLED, said.pop(ENABLED.name, ENABLED.default))
-        variable = said.pop(KEY_VARIABLE, kind.key_variable)
-        options = {option.name: option for option in kind.options}
-        for option in said:
-            if option not in options:
-                known = ", ".join([ENABLED.name, *options])
-                raise ConfigError(
-                    f"{self._file}: [sources.{name}] has no setting {option!r}; it has {known}"
-                )
+        self._refuse_others(name, kind, said)
         values = {
             option.name: self._value(name, option, said.get(option.name, option.default))
             for option in kind.options
         }
-        key = self._key(str(variable)) if kind.key_variable else ""
+        key = self._key(self._variable(name, kind, said)) if kind.key_variable else ""
         source = kind(**values, **_also(kind, key))
         trusted = tuple(url for value in values.values() for url in _addresses(value))
-        return Setup(source, enabled, bool(key), trusted)
+        return Setup(source, self._is_enabled(name, said), bool(key), trusted)
+
+    def _refuse_others(self, name: str, kind: Any, said: Mapping[str, Any]) -> None:
+        """Raise ConfigError for what is said of a source and is no setting of its."""
+        keys = [KEY_VARIABLE] if kind.key_variable else []
+        known = [ENABLED.name, *keys, *(option.name for option in kind.options)]
+        for option in said:
+            if option not in known:
+                raise ConfigError(
+                    f"{self._file}: [sources.{name}] has no setting {option!r}; "
+                    f"it has {', '.join(known)}"
+                )
+
+    def _is_enabled(self, name: str, said: Mapping[str, Any]) -> bool:
+        return bool(self._value(name, ENABLED, said.get(ENABLED.name, ENABLED.default)))
+
+    def _variable(self, name: str, kind: Any, said: Mapping[str, Any]) -> str:
+        """Return the name of the variable with the key; what is said may be the key: not shown."""
+        variable = said.get(KEY_VARIABLE, kind.key_variable)
+        if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
+            raise ConfigError(
+                f"{self._file}: [sources.{name}] {KEY_VARIABLE}: must be the NAME of an "
+                "environment variable, in capitals, not the key"
+            )
+        return variable
 
     def _value(self, name: str, option: Option, value: Any) -> Any:
         wanted = type(option.default)
@@ -132,6 +153,8 @@ class Registry:
 
     def _key(self, variable: str) -> str:
         """Return the key that an environment variable holds, or the file that it names."""
+        if not variable:
+            return ""
         if key := self._environ.get(variable, "").strip():
             return key
         file = self._environ.get(f"{variable}_FILE", "")
@@ -154,9 +177,29 @@ _IN_WORDS: Final[dict[type, str]] = {
 
 def _classes() -> dict[str, Callable[[], Any]]:
     """Return how each class is got, by name; a built-in one is not replaced."""
-    found = {e.name: e.load for e in entry_points(group=GROUP) if e.name not in _BUILT_IN}
-    built_in = {name: lambda p=place: _imported(p) for name, place in _BUILT_IN.items()}
-    return built_in | found
+    found: dict[str, Callable[[], Any]] = {
+        name: partial(_imported, place) for name, place in _BUILT_IN.items()
+    }
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, partial(_loaded, entry))
+    return found
+
+
+_NEEDED: Final = ("name", "title", "options", "key_variable", "check")
+
+
+def _loaded(entry: EntryPoint) -> Any:
+    """Return the class of a source that somebody else wrote; it is theirs to mend if it breaks."""
+    package = f" of the package {entry.dist.name}" if entry.dist else ""
+    which = f"the source {entry.name!r}{package} ({entry.value})"
+    try:
+        kind = entry.load()
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{which} cannot be loaded: {why}") from error
+    if missing := [name for name in _NEEDED if not hasattr(kind, name)]:
+        raise ConfigError(f"{which} is no source: it lacks {', '.join(missing)}")
+    return kind
 
 
 def _imported(place: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def add_feeds(home: Path, urls: Iterable[str]) -> int:
     file = home / FILE_NAME
     document = _read(file)
     table = _table(document, "feeds", file)
-    have = list(table.get("urls", []))
+    have = table.get("urls", [])
+    if not isinstance(have, list):
+        raise ConfigError(f"{file}: [sources.feeds] urls is no list of addresses")
     fresh = [url for url in dict.fromkeys(urls) if url not in have]
     table["urls"] = tomlkit.item([*have, *fresh]).multiline(multiline=True)
     _write(file, document)
@@ -86,19 +89,23 @@ def _read(file: Path) -> tomlkit.TOMLDocument:
 
 
 def _table(document: tomlkit.TOMLDocument, name: str, file: Path) -> Any:
-    sources = document.setdefault(SOURCES, tomlkit.table(is_super_table=True))
-    try:
-        return sources.setdefault(name, tomlkit.table())
-    except AttributeError as error:
-        raise ConfigError(f"{file}: sources is no table; write [sources.{name}]") from error
+    found: Any = document
+    for key, empty in ((SOURCES, tomlkit.table(is_super_table=True)), (name, tomlkit.table())):
+        found = found.setdefault(key, empty)
+        if not isinstance(found, MutableMapping):
+            raise ConfigError(f"{file}: {key} is no table; write [sources.{name}]")
+    return found
 
 
 def _write(file: Path, document: tomlkit.TOMLDocument) -> None:
-    """Replace the file as a whole, so that it is never half written."""
+    """Replace the file as a whole, so that it is never half written; a link to it stays one."""
+    file = file.resolve()
     fresh = file.with_name(f"{file.name}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
+        if file.exists():
+            shutil.copymode(file, fresh)
         fresh.replace(file)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}") from error

@@ -305,7 +305,7 @@ def _take_over(fields: dict[str, str], parent: _Block | None, own: frozenset[str
 # The best first.
 _VENUES = ("journal", "journaltitle", "booktitle", "maintitle", "howpublished", "eventtitle",
            "school", "institution")  # fmt: skip
-_URLS = ("url", "ee", "link", "pdf", "howpublished", "biburl", *(f"bdsk-url-{n}" for n in "123"))
+_URLS = ("url", "ee", "link", "pdf", "howpublished", *(f"bdsk-url-{n}" for n in "123"))
 _USED = frozenset({
     "title", "subtitle", "abstract", "author", "date", "year", "month", "day", "doi", "pmid",
     "eprint", "archiveprefix", "eprinttype", "primaryclass", "eprintclass", "arxivid", "keywords",
@@ -434,9 +434,13 @@ def _split(value: str, separator: re.Pattern[str]) -> list[str]:
     return [*parts, value[start:]]
 
 
+# DBLP numbers those who share a name.
+_HOMONYM = re.compile(r" 0\d{3}$")
+
+
 def _name(text: str) -> str:
     """Return one name as it is said: `King, Jr, Martin` is Martin King Jr."""
-    parts = [p for part in _split(text, _COMMA) if (p := untexed(part))]
+    parts = [p for part in _split(text, _COMMA) if (p := _HOMONYM.sub("", untexed(part)))]
     if parts and all("=" in p for p in parts):
         return _labelled_name(parts)
     match parts:
@@ -474,6 +478,7 @@ _NAMED = re.compile(
 _BACK = str.maketrans(_SIGNS)
 _BRACES = re.compile(r"(\\[a-zA-Z]+\*?(?:\{[^{}]*\})+)|[{}]")
 _PLACE = "\ue000"
+_RELAX = re.compile(r"\\relax(?![a-zA-Z])\s*")
 _RESERVED = re.compile("[\ue000-\ue00a]")
 
 
@@ -485,6 +490,7 @@ def untexed(value: str) -> str:
     if not re.search(r"[\\{}~$`\ue000-\ue00a]", value):
         return clean(value)
     value = _RESERVED.sub(" ", value)
+    value = _RELAX.sub("", value)
     math = _MATH.findall(value)
     prose = _MATH.sub(_PLACE, value)
     prose = _NAMED.sub(lambda m: _SIGN_OF[m[1] or m[2]], prose).replace("~", " ")

@@ -79,11 +79,18 @@ class _Feed(NamedTuple):
 def parse_feed_bytes(body: bytes, *, name: str) -> list[Item] | None:
     """Return the papers of a feed that is a file, or None if it is no feed.
 
+    What it holds beside papers is counted in one RecordError at the end.
     Raises SourceError if it is one that is too large, or that nothing can be read from.
     """
     if not _looks_like_feed(body):
         return None
-    return parse_feed(body, name=name).items
+    parsed = parse_feed(body, name=name)
+    if parsed.skipped:
+        # Somebody who imports a file is told of everything in it.
+        reason = f"{parsed.skipped} entries without an id or a term that only papers have"
+        place = len(parsed.items) + parsed.skipped
+        parsed.items.append(RecordError(reason, source=name, place=place))
+    return parsed.items
 
 
 def parse_feed(
@@ -314,7 +321,7 @@ _MOST_IDS = 20
 def _looks_like_feed(body: bytes) -> bool:
     head = body[:_HEAD].replace(b"\0", b"")  # the other half of each letter of UTF-16
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
-        return b"jsonfeed.org/version" in head.replace(b"\\/", b"/")
+        return re.search(rb"jsonfeed\.org\\?/version", body) is not None
     return _FEED_START.search(head) is not None and not _PAGE_START.search(head)
 
 

@@ -1,20 +1,16 @@
 """An edition as its page shows it: links, words, and as many papers as there is room for. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import zip_longest
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from urllib.parse import urlencode
-
-from markupsafe import escape
 
 from broadsheet.editions.calendar import Kind, Period, day_of, month_of, week_of
 from broadsheet.editions.edition import CameAgain, Edition, Placed, Section
 from broadsheet.papers.types import Paper
 from broadsheet.web import narrowing, views
 from broadsheet.web.views import Entry, Link, clip
-
-T = TypeVar("T")
 
 ROOM = 60_000
 """Bytes of a page that its papers may take; the calendar and the head need the rest."""
@@ -95,23 +91,14 @@ def papers(edition: Edition, query: str) -> Papers:
             break
         part.entries.append(entry)
     rest = [p for p in parts if not p.entries]
-    named = list(_fitting(rest, NAMED, _name_weight))
+    named = list(views.fitting(rest, NAMED, _name_weight))
     return Papers(
         leads,
         [p for p in parts if p.entries],
         named,
         len(rest) - len(named),
-        list(_fitting(_came_again(edition.again), max(room, 0), _again_weight)),
+        list(views.fitting(_came_again(edition.again), max(room, 0), _again_weight)),
     )
-
-
-def _fitting(found: Iterable[T], room: int, weight: Callable[[T], int]) -> Iterator[T]:
-    """Yield the first of `found` that have room together."""
-    for one in found:
-        room -= weight(one)
-        if room < 0:
-            return
-        yield one
 
 
 def placed_entry(placed: Placed, size: int, names: int = views.NAMES) -> Entry:
@@ -144,11 +131,6 @@ def _part(href: str, number: int, section: Section) -> Part:
     return Part(f"s{number + 1}", clip(section.label, 80), total, href if fits else None, [])
 
 
-def _size(text: str) -> int:
-    """Return how many bytes a text takes on a page."""
-    return len(escape(text).encode("utf-8", "replace"))
-
-
 def _weight(entry: Entry) -> int:
     """Return about how many bytes a paper takes on a page."""
     texts = [
@@ -157,15 +139,15 @@ def _weight(entry: Entry) -> int:
         *entry.reasons,
         *(str(part) for link in (entry.venue, *entry.categories) if link for part in link if part),
     ]
-    return FRAME + _size("".join(texts))
+    return FRAME + views.size("".join(texts))
 
 
 def _name_weight(part: Part) -> int:
-    return 100 + 2 * _size(part.label) + _size(part.href or "")
+    return 100 + 2 * views.size(part.label) + views.size(part.href or "")
 
 
 def _again_weight(again: Again) -> int:
-    return FRAME + _size(again.title)
+    return FRAME + views.size(again.title)
 
 
 _HOW = {
@@ -210,6 +192,9 @@ _BASES = {
     "page": "day of a saved page",
     "filed": "day of filing here",
 }
+_PRESUMED = (
+    "worked out from the days of its versions, as no source says on which day it was announced"
+)
 
 
 def by_which_day(edition: Edition) -> str:
@@ -223,6 +208,12 @@ def by_which_day(edition: Edition) -> str:
 def basis_in_words(basis: str) -> str:
     """Return by which of its days a paper belongs to its edition, in words."""
     return f"by {_BASES.get(basis, basis)}"
+
+
+def basis_explained(basis: str) -> str:
+    """Return by which of its days a paper belongs to its edition, and how that day is known."""
+    words = basis_in_words(basis)
+    return f"{words}: {_PRESUMED}" if basis == "presumed" else words
 
 
 # ---------------------------------------------------------------------------- ways on

@@ -1,25 +1,33 @@
 """The status of a collection as its page shows it. Pure."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from broadsheet.collection.runs import Run
 from broadsheet.library import Status
-from broadsheet.web import front
-from broadsheet.web.views import Fact, Piece, clip, day_in_words
+from broadsheet.web import front, sources
+from broadsheet.web.sources import Enabled
+from broadsheet.web.views import Fact, Piece, clip, commands, day_in_words, fitting, size
 
 ROWS = 50
-RUNS = 10
-_TEXT = 300
+RUNS = 20
+ROOM = 30_000
+"""Bytes of the page that the sources may take, and the runs as many again."""
+WARNINGS_ROOM = 15_000
+ROW = 600
+"""Bytes that a source takes besides its last run."""
 
 
-def page_of(found: Status) -> dict[str, Any]:
-    """Return what the page of the status shows: bounded, and in words."""
+def page_of(found: Status, enabled: Enabled, now: datetime) -> dict[str, Any]:
+    """Return what the page of the status shows at a time: bounded, and in words."""
+    warnings = [*filter(None, [enabled.trouble]), *found.warnings]
+    said = [commands(clip(w, sources.REASON)) for w in warnings[:ROWS]]
     return {
-        "warnings": [commands(clip(w, 2 * _TEXT)) for w in found.warnings[:ROWS]],
+        "warnings": list(fitting(said, WARNINGS_ROOM, _warning_weight)),
+        "harvested": list(fitting(sources.shown(enabled.standings, now), ROOM, _source_weight)),
+        "is_any_enabled": bool(enabled.standings or enabled.trouble),
         "facts": list(_facts(found)),
-        "sources": [
+        "records": [
             (clip(s.source, 60), f"{s.records:,}", day_in_words(s.last_changed[:10]))
             for s in found.held.sources[:ROWS]
         ],
@@ -27,8 +35,16 @@ def page_of(found: Status) -> dict[str, Any]:
             (front.day_link(date.fromisoformat(d.day)), f"{d.papers:,}")
             for d in reversed(found.days)
         ],
-        "runs": [_run(r) for r in found.runs[:RUNS]],
+        "runs": list(fitting(map(sources.told, found.runs[:RUNS]), ROOM, sources.weight)),
     }
+
+
+def _warning_weight(pieces: list[Piece]) -> int:
+    return 60 + size("".join(text for _, text in pieces))
+
+
+def _source_weight(source: sources.Shown) -> int:
+    return ROW + size(source.title) + (sources.weight(source.last) if source.last else 0)
 
 
 def _facts(found: Status) -> Iterable[Fact]:
@@ -61,20 +77,6 @@ def _index(found: Status) -> str:
     if index.lag:
         return f"{index.lag:,} changes behind the record"
     return f"holds everything, up to change {index.last:,}"
-
-
-def _run(run: Run) -> tuple[str, str, str, str]:
-    counts = ", ".join(f"{name} {n:,}" for name, n in run.counts.items() if n)
-    began = run.started[:16].replace("T", " ")
-    return clip(run.source, _TEXT), began, run.outcome, clip(run.reason or counts, _TEXT)
-
-
-def commands(text: str) -> list[Piece]:
-    """Return a text in pieces, those marked that stand between backquotes."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return [(False, text)]
-    return [(n % 2 == 1, part) for n, part in enumerate(parts) if part]
 
 
 def in_bytes(size: int) -> str:

@@ -2,10 +2,12 @@
 
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
+
+from markupsafe import escape
 
 from broadsheet.errors import QueryError
 from broadsheet.papers.identity import format_paper_id
@@ -13,6 +15,8 @@ from broadsheet.papers.types import ExternalId, Paper
 from broadsheet.search.engine import Hit
 from broadsheet.search.highlight import Marked
 from broadsheet.web import narrowing
+
+T = TypeVar("T")
 
 Piece = tuple[bool, str]
 """A piece of text and whether it is marked."""
@@ -39,6 +43,28 @@ class Link(NamedTuple):
 def clip(text: str, size: int) -> str:
     """Return `text`, cut with an ellipsis if it is longer than `size`."""
     return text if len(text) <= size else text[: size - 1] + "…"
+
+
+def size(text: str) -> int:
+    """Return how many bytes a text takes on a page."""
+    return len(escape(text).encode("utf-8", "replace"))
+
+
+def fitting(found: Iterable[T], room: int, weight: Callable[[T], int]) -> Iterator[T]:
+    """Yield the first of `found` that have room together."""
+    for one in found:
+        room -= weight(one)
+        if room < 0:
+            return
+        yield one
+
+
+def commands(text: str) -> list[Piece]:
+    """Return a text in pieces, those marked that stand between backquotes."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return [(False, text)]
+    return [(n % 2 == 1, part) for n, part in enumerate(parts) if part]
 
 
 def day_in_words(day: date | str) -> str:
@@ -174,6 +200,8 @@ _SITES = {
     "pmid": ("PubMed", "https://pubmed.ncbi.nlm.nih.gov/"),
 }
 
+_SOURCES = {"github": "GitHub", "crossref": "Crossref", "biorxiv": "bioRxiv", "zotero": "Zotero"}
+
 _DATES = (
     ("Announced", "announced", "the day on which a listing showed it"),
     ("Submitted", "submitted", "the day of its first version"),
@@ -244,6 +272,12 @@ def outside(external: ExternalId) -> tuple[str, Link]:
     """Return the name of the site that gave an id, and the id as a link to its page there."""
     name, prefix = _SITES.get(external.namespace, (external.namespace, ""))
     return name, Link(external.value, prefix + quote(external.value, safe="/") if prefix else None)
+
+
+def source_name(source: str) -> str:
+    """Return what a source is called; one of somebody's own by the name that it has."""
+    name, _ = _SITES.get(source, (_SOURCES.get(source, source), ""))
+    return name
 
 
 def links(paper: Paper) -> list[Link]:
