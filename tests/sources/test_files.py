@@ -33,7 +33,7 @@ ZOTERO = b"""[{"key": "AAAA", "version": 3, "data": {"itemType": "preprint", "ti
  {"data": {"itemType": "thesis", "title": "Graphs"}}]"""
 BETTER_BIBTEX = b"""{
  "config": {}, "items": [{"itemType": "preprint", "title": "Kites"},
- {"itemType": "attachment", "path": "/home/a/b.pdf"}, {"itemType": "book", "title": "Graphs"}]}"""
+ {"itemType": "attachment", "path": "/media/a/b.pdf"}, {"itemType": "book", "title": "Graphs"}]}"""
 RSS = b"""<?xml version="1.0"?>\n<rss version="2.0"><channel><title>Papers</title>
 <item><title>Kites</title><link>https://arxiv.org/abs/2501.00001</link></item>
 <item><title>Graphs</title><link>https://arxiv.org/abs/2501.00002</link></item></channel></rss>"""

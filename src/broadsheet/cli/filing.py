@@ -28,7 +28,10 @@ def import_(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """File papers from saved "Daily Papers" pages and JSON Lines (plain, .gz, .xz, .zst)."""
+    """File papers from files: JSON, BibTeX, RIS, Zotero, feeds, archives, saved pages.
+
+    They may be compressed (.gz, .xz, .zst).
+    """
     import time
     from collections import Counter
 

@@ -211,5 +211,6 @@ def _examined(field: str, want: Want, values: Sequence[Any]) -> Finding:
     wrong = [v for v in there if not isinstance(v, want.types)]
     count = f"in {len(there)} of {len(values)}"
     if wrong:
-        return Finding(field, is_well=False, says=f"{count}, but {type(wrong[0]).__name__} was not expected")
+        found = type(wrong[0]).__name__
+        return Finding(field, is_well=False, says=f"{count}, but {found} was not expected")
     return Finding(field, not want.needed or (bool(values) and len(there) == len(values)), count)

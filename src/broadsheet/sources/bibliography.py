@@ -115,7 +115,7 @@ _IS_EPRINT = re.compile(
 _CATEGORY = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?(?:\.[A-Za-z-]{2,9})?")
 _ADDRESS = re.compile(r"(?i)https?://[^\s<>\"'{}\\]+")
 _PRIVATE = re.compile(
-    r"(?i)file:/|(?:^|[\s;:{\"'=])(?:[a-z]:\\|~?/(?:home|users|volumes|mnt|media|tmp|var|private)/)"
+    r"(?i)file:/|(?:^|[\s;:{\"'=])(?:[a-z]:\\|~/|/(?:home|users|volumes|mnt|media|tmp|var|private)/)"
     r"|\\\\[\w.-]+\\|internal-pdf:|zotero://"
 )
 

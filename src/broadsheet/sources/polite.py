@@ -409,6 +409,9 @@ def told_wait_s(raw: RawAnswer, now: datetime) -> float | None:
     if is_refusal(raw.status):
         told = _retry_after_s(headers.get("retry-after", ""), there)
     if told is None:
+        # Zotero's, which comes with good answers, too.
+        told = _retry_after_s(headers.get("backoff", ""), there)
+    if told is None:
         told = _used_up_s(headers, there)
     return min(told, LONGEST_HOLD_S) if told is not None and told > 0 else None
 

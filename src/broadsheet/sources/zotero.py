@@ -152,7 +152,6 @@ class Zotero:
             yield batch
             if "start" not in batch.cursor:
                 return
-            _give_way(answer)
 
     def _batch(self, answer: Answer, part: str, held: int, start: int) -> tuple[Batch, int]:
         """Return the batch of an answer, and how many items of the pass are read with it."""
@@ -209,10 +208,3 @@ def _number(answer: Answer, header: str) -> int:
 def _whole(value: object) -> int:
     """Return a number from a cursor, 0 if there is none."""
     return value if isinstance(value, int) and value > 0 else 0
-
-
-def _give_way(answer: Answer) -> None:
-    """Break off if Zotero asks for a pause (`Backoff`): the next run goes on from the cursor."""
-    if pause_s := _number(answer, "backoff"):
-        says = f"Zotero asks for a pause of {pause_s} s; the rest of the library comes later"
-        raise SourceUnavailable(says, source=NAME, retry_after=float(pause_s))
