@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from sqlalchemy import Connection
 from broadsheet import __version__
 from broadsheet.collection import backup as keeping
 from broadsheet.collection import decisions as by_hand
-from broadsheet.collection import editions, health, near_misses, repair, signals
+from broadsheet.collection import editions, harvests, health, near_misses, repair, signals
 from broadsheet.collection import papers as store
 from broadsheet.collection import runs as history
 from broadsheet.collection.database import HEAD, Database
@@ -157,6 +158,7 @@ class Library:
         self._engine = Engine(index, embedder, self.papers, self.resolve)
         self._make_newsroom = newsroom
         self._newsroom: Newsroom | None = None
+        self._lock = Lock()
 
     @property
     def newsroom(self) -> Newsroom:
@@ -164,11 +166,12 @@ class Library:
 
         Raises ConfigError if they are set up wrongly.
         """
-        if self._newsroom is None:
-            if self._make_newsroom is None:
-                raise ConfigError("this library was opened without sources")
-            self._newsroom = self._make_newsroom(self)
-        return self._newsroom
+        with self._lock:
+            if self._newsroom is None:
+                if self._make_newsroom is None:
+                    raise ConfigError("this library was opened without sources")
+                self._newsroom = self._make_newsroom(self)
+            return self._newsroom
 
     @property
     def clock(self) -> Clock:
@@ -249,6 +252,16 @@ class Library:
         """Return the newest imports and harvests, newest first; of one source, if it is named."""
         with self.database.read() as connection:
             return history.recent(connection, limit, source=source)
+
+    def listed_days(self) -> list[str]:
+        """Return the ISO days of which a source's own listing is kept, in order."""
+        with self.database.read() as connection:
+            return harvests.listed_days(connection)
+
+    def listed_beside(self, day: date) -> list[harvests.Beside]:
+        """Return how many new papers the listings of a day count, and how many of them are here."""
+        with self.database.read() as connection:
+            return harvests.beside(connection, day.isoformat())
 
     # ------------------------------------------------------------------ searching
 

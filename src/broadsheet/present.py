@@ -426,7 +426,7 @@ def findings(found: Mapping[str, Sequence[Finding]]) -> None:
 def harvested(found: Sequence[HarvestReport]) -> None:
     """Print what came of harvests, and of the parts that did not go well."""
     for report in found:
-        _line(Text(f"{report.source}: {report.outcome}. ", "bold") + _safe(report.reason))
+        _line(Text(f"{report.source}: ", "bold") + _safe(report.reason))
         for part in report.parts:
             if part["error"]:
                 _line(Text("  " + _safe(f"{part['part']}: {part['error']}"), "dim"))

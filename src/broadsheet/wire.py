@@ -9,6 +9,7 @@ from broadsheet.collection.backup import Manifest
 from broadsheet.collection.decisions import Decision
 from broadsheet.collection.papers import FiledRecord
 from broadsheet.collection.runs import Reject, Run
+from broadsheet.collection.signals import Observed
 from broadsheet.editions.edition import Day, Edition, Listing, Placed
 from broadsheet.errors import BroadsheetError, QueryError, status_of
 from broadsheet.library import Report, Sheet, Status
@@ -129,7 +130,19 @@ def sheet(found: Sheet, similar: Sequence[Hit] = ()) -> Json:
         "places": [{**saved_page(p), "position": position} for p, position in found.places],
         "again": [{"day": a.day, "kind": a.kind, "note": a.note} for a in found.again],
         "decisions": [decision(d) for d in found.decisions],
+        "signals": [signal(o) for o in found.signals],
         "similar": [hit(h) for h in similar],
+    }
+
+
+def signal(found: Observed) -> Json:
+    """Return what a source counted of the attention to a paper, and when it was seen."""
+    return {
+        "kind": found.kind,
+        "source": found.source,
+        "key": found.key,
+        "seen": found.seen,
+        "value": found.value,
     }
 
 
@@ -275,9 +288,16 @@ def reconciliation(found: Reconciliation) -> Json:
     }
 
 
-def status(found: Status) -> Json:
-    """Return what the collection holds, how it does, and the warnings in words."""
+def status(
+    found: Status, harvest: Sequence[Standing] | None = None, warnings: Sequence[str] = ()
+) -> Json:
+    """Return what the collection holds, how it does, and the warnings in words.
+
+    `harvest` are the enabled sources as they stand, where they were asked for; `warnings` are
+    those that stand before the collection's own.
+    """
     held, index = found.held, found.index
+    harvested = {} if harvest is None else {"harvest": [standing(s) for s in harvest]}
     return {
         "version": found.version,
         "schema": found.schema,
@@ -295,7 +315,8 @@ def status(found: Status) -> Json:
         "index": index._asdict(),
         "sizes": found.sizes,
         "last_backup": found.last_backup,
-        "warnings": found.warnings,
+        "warnings": [*warnings, *found.warnings],
+        **harvested,
     }
 
 

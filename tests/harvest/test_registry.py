@@ -219,6 +219,26 @@ def test_a_key_in_the_place_of_its_variable_is_not_shown(pasted):
     assert str(pasted) not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "is_fine"),
+    [
+        ("https://papers.example", True),
+        ("http://papers.example", False),
+        ("http://127.0.0.1:8/api", True),
+        ("http://localhost:23119/api", True),
+    ],
+)
+def test_a_key_does_not_travel_for_all_to_read(url, is_fine):
+    """Without a key any address will do; with one it must be https, or on this machine."""
+    assert not invented({"colour": url}).has_key
+    if is_fine:
+        assert invented({"colour": url}, KEYED_KEY="secret").has_key
+        return
+    with pytest.raises(ConfigError, match="travel unprotected") as told:
+        invented({"colour": url}, KEYED_KEY="secret")
+    assert "secret" not in str(told.value)
+
+
 def test_a_source_without_a_key_has_no_variable_for_it():
     """Saying one is a mistake, not nothing."""
     with pytest.raises(ConfigError, match="has no setting 'key_variable'"):

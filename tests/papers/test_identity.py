@@ -728,3 +728,25 @@ def test_the_text_of_a_paper(pair: tuple[str, str]):
     record_of = Record("file", "1", "Tides", abstract=abstract, summary=summary)
     paper = compose(PaperId(1), [record_of], "now")
     assert paper.text == f"Tides. {abstract or summary}"
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("Code: https://github.com/ada/kites.", "https://github.com/ada/kites"),
+        ("see (github.com/Ada-9/kites_2.0), please", "https://github.com/Ada-9/kites_2.0"),
+        ("http://www.github.com/ada/kites.git", "https://github.com/ada/kites"),
+        ("https://gitlab.com/ada/kites/-/tree/main", "https://gitlab.com/ada/kites"),
+        ("https://github.com/ada", None),
+        ("a mygithub.com/ada/kites clone", None),
+        ("github.com//kites and github.com/ada/.", None),
+    ],
+)
+def test_code_is_found_where_authors_write_it(text: str, url: str | None):
+    """In the comment or the abstract; a link that a source gives comes before it."""
+    said = Record("arxiv", "1", "Kites", abstract=text)
+    assert compose(PaperId(1), [said], "now").links == ((("code", url),) if url else ())
+    commented = replace(said, abstract="", comment=text)
+    assert compose(PaperId(1), [commented], "now").links == ((("code", url),) if url else ())
+    given = replace(said, links=(("code", "https://code.example/x"),))
+    assert compose(PaperId(1), [given], "now").links == given.links

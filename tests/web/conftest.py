@@ -8,13 +8,13 @@ from fastapi.testclient import TestClient
 from broadsheet.factory import open_library
 from broadsheet.web.app import create_app
 from web.browsing import ARGS, CHROMIUM
-from web.invented import PAGE, PRESS, RECORDS, now
+from web.invented import PAGE, PRESS, RECORDS, no_sources, now
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory):
     """Return a library with every paper of `RECORDS`."""
-    with open_library(tmp_path_factory.mktemp("home"), clock=now) as opened:
+    with open_library(tmp_path_factory.mktemp("home"), clock=now, newsroom=no_sources) as opened:
         for _ in opened.file(RECORDS, source="invented", page=PAGE, counts=Counter()):
             pass
         yield opened

@@ -5,6 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from broadsheet.harvest.newsroom import Newsroom, Rules
+from broadsheet.harvest.registry import Registry
+from broadsheet.library import Library
 from broadsheet.papers.types import ExternalId, Place, Record, SavedPage
 
 SCRIPT = "<script>alert(1)</script> in the title of a graph paper"
@@ -22,6 +25,11 @@ PAGE = SavedPage("page-key", "saved.txt", ("Daily Papers",), "Mar 17", "2026-03-
 def now() -> datetime:
     """Return one and the same moment."""
     return datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
+
+
+def no_sources(library: Library) -> Newsroom:
+    """Return the sources of a library of which none is enabled."""
+    return Newsroom(library.database, Registry({}, {}), Rules(), library.keep_up, library.clock)
 
 
 RECORDS = (

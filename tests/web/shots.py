@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from broadsheet import starter
 from broadsheet.editions.calendar import day_of, month_of, week_of
-from broadsheet.factory import open_library
+from broadsheet.factory import load_config, make_newsroom, open_library
 from broadsheet.library import Library
 from broadsheet.web.app import create_app
 
@@ -51,6 +52,7 @@ def pages_of(library: Library) -> dict[str, str]:
         "paper": "/paper/p1",
         "duplicates": "/duplicates",
         "status": "/status",
+        "listings": "/status/listings",
         "language": "/about/query",
         "error": "/search?q=auther:hinton",
         "missing": "/2026/02/30",
@@ -61,7 +63,9 @@ def pages_of(library: Library) -> dict[str, str]:
 def opened(home: str | None) -> Iterator[Library]:
     """Give the library in `home`, or one of the starter collection."""
     if home is not None:
-        with open_library(Path(home)) as library:
+        settings = {name: value.value for name, value in load_config({"home": home}, {}).items()}
+        sources = partial(make_newsroom, settings, {})
+        with open_library(Path(home), newsroom=sources) as library:
             yield library
         return
     with tempfile.TemporaryDirectory() as folder, open_library(Path(folder)) as library:

@@ -157,7 +157,7 @@ def test_calendar(reader, press):
 def test_status(client, library):
     """The status tells version, papers, index and runs, as the command line does."""
     found = fetch(client, "/api/status")
-    expected = wire.status(library.status())
+    expected = wire.status(library.status(), [])
 
     forms.StatusForm.model_validate(found)
     assert (found["version"], found["papers"]) == (__version__, 37)
@@ -191,6 +191,9 @@ def test_status(client, library):
         ("/api/calendar?first=1900-01-01&last=2026-03-16", 400),
         ("/api/calendar?first=9999", 400),
         ("/api/latest?offset=" + "9" * 30, 400),
+        ("/api/runs?limit=0", 400),
+        ("/api/runs?limit=1001", 400),
+        ("/api/listings?date=2026-02-30", 400),
     ],
 )
 def test_every_error_is_a_problem(client, url, status):

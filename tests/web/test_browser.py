@@ -19,7 +19,8 @@ def site(app):
 def test_no_page_is_wider_than_its_window(open_page, library, size):
     """Endless words, overrides and hostile titles break no layout and run no script."""
     papers = [f"/paper/{format_paper_id(p.id)}" for p in library.latest(6)]
-    for url in ("/", "/2026/03/16", "/2026", "/search?q=graph", "/about/query", *papers):
+    status = ("/status", "/status/listings")
+    for url in ("/", "/2026/03/16", "/2026", "/search?q=graph", "/about/query", *status, *papers):
         page = open_page(url, size)
         assert overflow(page) <= 0, url
         assert page.complaints == [], url

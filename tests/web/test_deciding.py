@@ -16,7 +16,7 @@ from broadsheet.web import evidence, forms
 from broadsheet.web.app import create_app
 from broadsheet.web.guard import COOKIE, Guard
 from processes import PATIENCE, command, ended, start
-from web.invented import NEAR_MISSES, SCRIPT, now, raising
+from web.invented import NEAR_MISSES, SCRIPT, no_sources, now, raising
 from web.reading import Reading, read
 from web.test_api import ROUTERS
 
@@ -26,7 +26,7 @@ PROBLEM = "application/problem+json"
 
 def opened(home):
     """Return a library in a new home, with the papers of `NEAR_MISSES`."""
-    library = open_library(home, clock=now)
+    library = open_library(home, clock=now, newsroom=no_sources)
     for _ in library.file(NEAR_MISSES, source="invented", counts=Counter()):
         pass
     return library
@@ -364,7 +364,7 @@ def test_no_request_for_reading_changes_anything(client, library, twice):
         "/", "/?q=moon", "/2026", "/2026/03", "/2026/w12", "/2026/03/17", "/search?q=moon",
         "/2026/03/17?section=more", f"/paper/{twice}", f"/paper/{twice}?done=1", "/duplicates",
         "/duplicates?done=1&page=1", "/about/query", "/healthz", "/static/broadsheet.css",
-        "/status",
+        "/status", "/status/listings", "/api/sources", "/api/runs", "/api/listings",
         "/export/jsonl", "/api/search?q=moon", f"/api/papers/{twice}", "/api/openapi.json",
         f"/api/papers/{twice}/similar", "/api/latest", "/api/edition", "/api/calendar",
         "/api/edition/papers?section=more", "/api/duplicates", "/api/decisions", "/api/status",

@@ -410,7 +410,7 @@ def test_status_page_tells_how_it_stands(client):
     for words in (
         "Papers 37 made of 37 records",
         "arxiv 31",
-        "invented 2026-03-18 12:00 done new 37",
+        "invented done import, Wednesday, 18 March 2026, 12:00 UTC new 37",
         "holds everything",
         "Last backup none",
         "left on the disk",
@@ -448,7 +448,7 @@ def test_status_page_warns_in_words(client, library, monkeypatch):
 )
 def test_commands_in_warnings_stand_out(text, pieces):
     """What stands between backquotes is a command; a backquote alone is itself."""
-    assert health.commands(text) == pieces
+    assert views.commands(text) == pieces
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def _check(library: Library, names: list[str], *, as_json: bool) -> None:
 
     _require(names)
     findings = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         if not as_json and sys.stderr.isatty():
             typer.echo(f"asking {name} …", err=True)
         findings[name] = library.newsroom.check(name)

@@ -99,6 +99,46 @@ def listings(
     return [Listed(*(getattr(row, name) for name in Listed._fields)) for row in rows]
 
 
+def listed_days(connection: Connection) -> list[str]:
+    """Return the days of which a listing is kept, in order."""
+    day = schema.listings.c.day
+    return list(connection.execute(select(day).distinct().order_by(day)).scalars())
+
+
+class Beside(NamedTuple):
+    """How many new papers a source lists in a category, and how many of them a day has here."""
+
+    source: str
+    category: str
+    listed: int
+    here: int
+
+
+def beside(connection: Connection, day: str) -> list[Beside]:
+    """Return what the listings of a day count as new, beside the edition of that day.
+
+    Where there are none, which is usual, that costs one look at a small table.
+    """
+    found = listings(connection, first=day, last=day)
+    if not found:
+        return []
+    papers, ids = schema.papers.c, schema.external_ids.c
+    of_day = (papers.edition == day) & papers.merged_into.is_(None) & (ids.namespace == "arxiv")
+    statement = (
+        select(ids.value)
+        .join_from(schema.papers, schema.external_ids, papers.id == ids.paper_id)
+        .where(of_day)
+    )
+    here = set(connection.execute(statement).scalars())
+    return [_beside(listed, here) for listed in found]
+
+
+def _beside(listed: Listed, here: set[str]) -> Beside:
+    new = set(listed.ids.get("new", ()))
+    said = max(listed.counts.get("new", 0), len(new))
+    return Beside(listed.source, listed.category, said, len(new & here))
+
+
 # ---------------------------------------------------------------------------- enrichment
 
 

@@ -259,6 +259,7 @@ listings = Table(
     Column("seen", String(20), nullable=False),
     Column("counts", JSON, nullable=False),
     Column("ids", JSON, nullable=False),
+    Index("ix_listings_day", "day"),
 )
 
 rejects = Table(

@@ -57,7 +57,10 @@ class Adder:
 
     def add(self, text: str) -> Added:
         """Return what became of the wish for the paper that `text` means."""
-        wanted = by_hand.read_wanted(text)
+        try:
+            wanted = by_hand.read_wanted(text)
+        except SourceError as error:
+            return Added(text, None, "failed", str(error))
         if isinstance(wanted, by_hand.ById):
             return self._add_id(text, wanted.id)
         if isinstance(wanted, by_hand.ByLink):

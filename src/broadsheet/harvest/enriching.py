@@ -203,7 +203,9 @@ def _verdict(source: Enriching, counts: Counter[str], error: str) -> tuple[str, 
     asked, observed = counts["asked"], counts["counts"]
     said = f"{source.title} was asked about {asked:,} papers; {observed:,} new counts"
     if error:
-        return ("partly failed" if asked else "failed"), f"{said}; then it failed: {error}"
+        return (
+            "partly failed" if asked else "failed"
+        ), f"{said}; then it failed: {error.rstrip('. ')}."
     if not asked:
         return "nothing new", "No paper is due to be asked about."
     return ("new" if observed or counts["new"] + counts["merged"] else "nothing new"), f"{said}."

@@ -98,6 +98,7 @@ class _Part:
     stood: Stand
     counts: Counter[str] = field(default_factory=Counter)
     error: str = ""
+    retry_after: float | None = None
     day: str | None = None
     stale: list[str] = field(default_factory=list)
     days: Counter[str] = field(default_factory=Counter)
@@ -200,7 +201,7 @@ class Harvester:
                 self._end(number, "failed", f"{type(error).__name__}: {error}", [])
             raise
         told(Step(source.name, "", len(parts), len(parts), whole))
-        return self._conclude(source, parts, wish, number, whole)
+        return self._conclude(source, parts, wish, ask.now, number, whole)
 
     def _parts(self, source: Harvested, ask: Ask) -> list[_Part]:
         with self._database.read() as connection:
@@ -224,26 +225,36 @@ class Harvester:
         source: Harvested,
         parts: Sequence[_Part],
         wish: Wish,
+        began: datetime,
         number: int | None,
         whole: Counter[str],
     ) -> Report:
         with self._database.read() as connection:
             stood = harvests.stand(connection, source.name)
         reports = [p.report(_route(source, p.name)) for p in parts]
-        verdict = self._judge(source, reports, wish, stood)
-        told = [_told(report, verdict) for report in reports]
+        verdict = self._judge(source, reports, wish, began, stood)
+        told = [
+            _told(report, verdict) | {"retry_after": part.retry_after}
+            for report, part in zip(reports, parts, strict=True)
+        ]
         if number is not None:
-            self._remember(source, parts, stood, verdict, wish)
+            self._remember(source, parts, stood, verdict, wish, began)
             self._end(number, verdict.outcome, verdict.reason, told)
         return Report(source.name, number, verdict.outcome, verdict.reason, whole, told)
 
     def _judge(
-        self, source: Harvested, reports: Sequence[PartReport], wish: Wish, stood: Stand
+        self,
+        source: Harvested,
+        reports: Sequence[PartReport],
+        wish: Wish,
+        began: datetime,
+        stood: Stand,
     ) -> Verdict:
+        # By the time that the sources were asked with, whatever became of the clock meanwhile.
         return outcome.judge(
             reports,
             calendar="days" if wish.is_backfill else source.rhythm.calendar,
-            now=self.now(),
+            now=began,
             covered=None if wish.is_backfill else stood.covered,
             title=source.title,
             delay_h=source.rhythm.delay_h,
@@ -251,7 +262,13 @@ class Harvester:
         )
 
     def _remember(
-        self, source: Harvested, parts: Sequence[_Part], stood: Stand, verdict: Verdict, wish: Wish
+        self,
+        source: Harvested,
+        parts: Sequence[_Part],
+        stood: Stand,
+        verdict: Verdict,
+        wish: Wish,
+        began: datetime,
     ) -> None:
         """Keep what the next run of these parts is to be judged by."""
         if wish.is_backfill or wish.since is not None:
@@ -262,7 +279,7 @@ class Harvester:
                 covered = verdict.covers.get(part.name)
                 if covered is None or covered == part.stood.covered:
                     continue
-                usual = part.usual(self.now().date())
+                usual = part.usual(began.date())
                 harvests.move(connection, source.name, part.name, now, covered=covered, usual=usual)
             if verdict.covered is not None and verdict.covered != stood.covered:
                 harvests.move(connection, source.name, harvests.WHOLE, now, covered=verdict.covered)
@@ -336,6 +353,7 @@ class _Walk(NamedTuple):
                 told()
         except SourceError as error:
             part.error = str(error)
+            part.retry_after = getattr(error, "retry_after", None)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 (said with all that is known of it)
@@ -348,7 +366,7 @@ class _Walk(NamedTuple):
         held = self.harvester.before(records)
         items = batch.items
         if batch.is_second:
-            items = [i for i in items if not isinstance(i, Record) or (i.source, i.key) not in held]
+            items = [i for i in items if not isinstance(i, Record) or _is_news(i, held)]
         expected = outcome.expected_listing(self.ask.now, self.source.rhythm.delay_h)
         fresh = Counter(rejected=len(batch.items) - len(records))
         total = self.whole + part.counts
@@ -371,6 +389,12 @@ class _Walk(NamedTuple):
         part.day = max(filter(None, [part.day, batch.day]), default=None)
         if self.source.rhythm.calendar == "arxiv" and not self.ask.is_backfill:
             part.stale += staleness.stale(records, held, expected, part.name)
+
+
+def _is_news(record: Record, held: Mapping[Key, Record]) -> bool:
+    """Return whether a record of second choice says a day that the one that is held does not."""
+    before = held.get((record.source, record.key))
+    return before is None or (before.announced is None and record.announced is not None)
 
 
 def _route(source: Harvested, part: str) -> str:

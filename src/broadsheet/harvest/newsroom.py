@@ -120,7 +120,7 @@ class Newsroom:
     def _standing(self, setup: Setup) -> Standing:
         source, now = setup.source, self._now()
         with self._database.read() as connection:
-            last = runs.recent(connection, 1, source=source.name)
+            recent = runs.recent(connection, 20, source=source.name)
             stood = harvests.stand(connection, source.name)
         due = [self._due(source.name, kind, rhythm, now) for kind, rhythm in _rhythms(source, now)]
         return Standing(
@@ -130,8 +130,10 @@ class Newsroom:
             source.key_variable,
             setup.has_key,
             _abilities(source),
-            last[0] if last else None,
-            min((d.next_try for d in due), default=None) if setup.is_enabled else None,
+            next((run for run in recent if run.kind != "add"), None),
+            min((now if d.is_due else d.next_try for d in due), default=None)
+            if setup.is_enabled
+            else None,
             stood.covered,
         )
 
@@ -271,7 +273,7 @@ class Newsroom:
         """Fetch the paper that a text means: an arXiv id, a DOI, another id, a link or a title.
 
         What is held already is not fetched. All sources are asked that know such papers, enabled
-        or not, until one has it; those that need a key only where it is known.
+        or not, until one has it.
         """
         return self._adder.add(text)
 
@@ -354,7 +356,9 @@ def _last_run(recent: Sequence[Run], rhythm: Rhythm) -> LastRun | None:
         failures += 1
     newest = recent[0]
     how = newest.outcome if newest.outcome in _KNOWN else "failed"
-    return LastRun(slots[0], _time(newest.ended or newest.started), how, failures)  # type: ignore[arg-type]
+    asked = [p["retry_after"] for p in newest.parts if p.get("retry_after")]
+    ended = _time(newest.ended or newest.started)
+    return LastRun(slots[0], ended, how, failures, max(asked, default=None))  # type: ignore[arg-type]
 
 
 _KNOWN: Final = {"new", "nothing new", "suspicious", "partly failed", "failed"}

@@ -112,6 +112,11 @@ class Registry:
         key = self._key(self._variable(name, kind, said)) if kind.key_variable else ""
         source = kind(**values, **_also(kind, key))
         trusted = tuple(url for value in values.values() for url in _addresses(value))
+        if key and (open_to_all := [url for url in trusted if not _is_protected(url)]):
+            raise ConfigError(
+                f"{self._file}: [sources.{name}] has a key, which would travel unprotected to "
+                f"{open_to_all[0]}: use https://, or set {KEY_VARIABLE} to nothing"
+            )
         return Setup(source, self._is_enabled(name, said), bool(key), trusted)
 
     def _refuse_others(self, name: str, kind: Any, said: Mapping[str, Any]) -> None:
@@ -217,6 +222,12 @@ def _also(kind: Any, key: str) -> dict[str, Any]:
             latest_listing=expected_listing,
         )
     return also
+
+
+def _is_protected(url: str) -> bool:
+    """Return whether nobody on the way can read what is sent there."""
+    place = urlsplit(url)
+    return place.scheme == "https" or place.hostname in {"127.0.0.1", "::1", "localhost"}
 
 
 def _addresses(value: object) -> Iterator[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, MutableMapping
+import tomllib
+from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.container import Container
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Array, Table
 
 from broadsheet.config import FILE_NAME, SETTINGS, SOURCES
 from broadsheet.errors import ConfigError, SourceNotFound
@@ -21,24 +24,27 @@ def switch(home: Path, name: str, *, is_on: bool) -> None:
     known = Registry({}, {}).names
     if name not in known:
         raise SourceNotFound(name, known)
-    file = home / FILE_NAME
-    document = _read(file)
-    _table(document, name, file)["enabled"] = is_on
-    _write(file, document)
+    _change(home / FILE_NAME, name, lambda table: table.update(enabled=is_on))
 
 
 def add_feeds(home: Path, urls: Iterable[str]) -> int:
     """Add addresses to the feeds of a home that it lacks; return how many those were."""
-    file = home / FILE_NAME
-    document = _read(file)
-    table = _table(document, "feeds", file)
-    have = table.get("urls", [])
-    if not isinstance(have, list):
-        raise ConfigError(f"{file}: [sources.feeds] urls is no list of addresses")
-    fresh = [url for url in dict.fromkeys(urls) if url not in have]
-    table["urls"] = tomlkit.item([*have, *fresh]).multiline(multiline=True)
-    _write(file, document)
-    return len(fresh)
+    wanted, added = dict.fromkeys(urls), 0
+
+    def add(table: Any) -> None:
+        nonlocal added
+        table.setdefault("urls", [])
+        have = table["urls"]
+        if not isinstance(have, list):
+            raise ConfigError(f"{home / FILE_NAME}: [sources.feeds] urls is no list of addresses")
+        fresh = [url for url in wanted if url not in have]
+        if isinstance(have, Array):
+            have.multiline(multiline=True)
+        have.extend(fresh)
+        added = len(fresh)
+
+    _change(home / FILE_NAME, "feeds", add)
+    return added
 
 
 def example() -> str:
@@ -79,6 +85,23 @@ def _shown(value: Any) -> str:
     return str(tomlkit.item(str(value) if isinstance(value, Path) else value).as_string())
 
 
+def _change(file: Path, name: str, change: Callable[[Any], None]) -> None:
+    """Change the table of a source in a file, and nothing else in it."""
+    document = _read(file)
+    wanted = document.unwrap()
+    change(_table(wanted, name, file))
+    change(_table(document, name, file))
+    text = tomlkit.dumps(document).lstrip("\n")
+    try:
+        is_sound = tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        is_sound = False
+    if not is_sound:
+        # Dotted names before other settings, for one: what follows would join another table.
+        raise ConfigError(f"{file} has a form that can only be changed by hand: [sources.{name}]")
+    _write(file, text)
+
+
 def _read(file: Path) -> tomlkit.TOMLDocument:
     try:
         return (
@@ -88,22 +111,23 @@ def _read(file: Path) -> tomlkit.TOMLDocument:
         raise ConfigError(f"{file} cannot be read: {error}") from error
 
 
-def _table(document: tomlkit.TOMLDocument, name: str, file: Path) -> Any:
-    found: Any = document
+def _table(document: Any, name: str, file: Path) -> Any:
+    """Return the table of a source, made if there is none."""
+    found = document
     for key, empty in ((SOURCES, tomlkit.table(is_super_table=True)), (name, tomlkit.table())):
-        found = found.setdefault(key, empty)
+        found = found.setdefault(key, empty if isinstance(found, Container | Table) else {})
         if not isinstance(found, MutableMapping):
             raise ConfigError(f"{file}: {key} is no table; write [sources.{name}]")
     return found
 
 
-def _write(file: Path, document: tomlkit.TOMLDocument) -> None:
+def _write(file: Path, text: str) -> None:
     """Replace the file as a whole, so that it is never half written; a link to it stays one."""
     file = file.resolve()
     fresh = file.with_name(f"{file.name}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8")
         if file.exists():
             shutil.copymode(file, fresh)
         fresh.replace(file)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from broadsheet.papers.text import (
     clean,
@@ -541,7 +541,12 @@ FIELD_RULES: tuple[FieldRule, ...] = (
     FieldRule("external_ids", "those of all sources", None),
     FieldRule("categories", "those of all sources, the best source's first", None),
     FieldRule("keywords", "those of all sources, the best source's first", None),
-    FieldRule("links", "those of all sources, the best source's first", None),
+    FieldRule(
+        "links",
+        "those of all sources, the best source's first; if none has code, the repository on GitHub "
+        "or GitLab that the comment or the abstract names",
+        None,
+    ),
     FieldRule("withdrawn", "if any source says so", None),
 )
 """The one rule of each field that a paper shows; docs/identity.md shows this table."""
@@ -586,10 +591,33 @@ def compose(paper_id: PaperId, records: Sequence[Record], first_seen: str) -> Pa
         categories=_united(r.categories for r in ranked),
         keywords=_united(r.keywords for r in ranked),
         withdrawn=any(r.withdrawn for r in ranked),
-        links=_united(r.links for r in ranked),
+        links=_with_code(_united(r.links for r in ranked), values),
         sources=tuple(sorted({r.source for r in ranked})),
         first_seen=first_seen,
     )
+
+
+_CODE = re.compile(
+    r"(?i)\b(?:https?://)?(?:www\.)?((?:github|gitlab)\.com/[a-z\d](?:[\w.-]*[\w])?/[\w.-]*[\w-])"
+)
+
+
+def _with_code(
+    links: tuple[tuple[str, str], ...], texts: Mapping[str, Any]
+) -> tuple[tuple[str, str], ...]:
+    """Return `links` with the repository that comment or abstract name, if none has code.
+
+    Authors write it there, and most sources have no field for it.
+    """
+    if any(kind == "code" for kind, _ in links):
+        return links
+    for name in ("comment", "abstract"):
+        text = texts.get(name, "")
+        if "hub.com/" in (low := text.lower()) or "lab.com/" in low:
+            found = _CODE.search(text)
+            if found:
+                return (*links, ("code", "https://" + found[1].removesuffix(".git")))
+    return links
 
 
 def _united(groups: Iterable[Sequence[T]]) -> tuple[T, ...]:

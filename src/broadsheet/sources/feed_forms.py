@@ -332,9 +332,32 @@ def _xml_feed(body: bytes, name: str, url: str) -> _Feed:
         raise _no_feed(body, name, url)
     head = _Said(next((e for e in root if _word(e) == "channel"), root))
     address = url or head.own_address()
-    found = islice((e for e in root.iter() if _word(e) in {"item", "entry"}), MAX_ITEMS)
+    found = list(islice((e for e in root.iter() if _word(e) in {"item", "entry"}), MAX_ITEMS))
+    if _BEGINS_ENTRY.search(body, _after(_ENDS_ENTRY, body)) and breaks_off(body):
+        # The last one is not whole: half of its title or abstract would be filed as all of it.
+        found = found[:-1]
     entries = [_from_xml(_Said(e), address, is_atom=kind == "feed") for e in found]
     return _Feed(fields.text(head.first("title")), address, list(entries))
+
+
+_PREFIX = rb"(?:[\w.-]{1,40}:)?"
+_BEGINS_ENTRY = re.compile(rb"(?i)<" + _PREFIX + rb"(?:item|entry)[\s>]")
+_ENDS_ENTRY = re.compile(rb"(?i)</" + _PREFIX + rb"(?:item|entry)\s*>")
+_ROOT = _PREFIX + rb"(?:rss|rdf|feed)"
+_ENDS = re.compile(rb"(?i)</" + _ROOT + rb"\s*>|<" + _ROOT + rb"\b[^<>]*/>")
+
+
+def breaks_off(body: bytes) -> bool:
+    """Return whether the XML of a feed ends before its root does, as where it was cut."""
+    body = body.replace(b"\0", b"")
+    return body.lstrip(b"\xff\xfe\xef\xbb\xbf \t\r\n")[:1] == b"<" and not _ENDS.search(
+        body, _after(_ENDS_ENTRY, body)
+    )
+
+
+def _after(pattern: re.Pattern[bytes], body: bytes) -> int:
+    """Return where the last match of a pattern ends, 0 if there is none."""
+    return max((found.end() for found in pattern.finditer(body)), default=0)
 
 
 def _root(body: bytes, name: str) -> Any:

@@ -22,6 +22,7 @@ from broadsheet.sources.base import (
 from broadsheet.sources.feed_forms import (
     MAX_FEED,
     ParsedFeed,
+    breaks_off,
     feeds_of_page,
     parse_feed,
     parse_feed_bytes,
@@ -53,8 +54,8 @@ class Feeds:
     title: ClassVar[str] = "Feeds of papers"
     key_variable: ClassVar[str] = ""
     options: ClassVar[tuple[Option, ...]] = (
-        Option("urls", (), "addresses of RSS, Atom or JSON feeds"),
-        Option("keep", "papers", '"papers": only what has an id or is cited; "all": everything'),
+        Option("urls", (), "The addresses of RSS, Atom or JSON feeds."),
+        Option("keep", "papers", '"papers" keeps what has an id or is cited, "all" everything.'),
     )
 
     def __init__(self, *, urls: tuple[str, ...] = (), keep: str = "papers") -> None:
@@ -74,7 +75,10 @@ class Feeds:
         return manner_of(part, self.manner)
 
     def harvest(self, client: Client, part: str, cursor: Cursor, ask: Ask) -> Iterator[Batch]:
-        """Yield one batch: the papers of a feed, or none where it has not changed."""
+        """Yield one batch: the papers of a feed, or none where it has not changed.
+
+        One that breaks off before its end raises SourceError after those that came.
+        """
         is_known = cursor.get("keep") == self.keep and ask.since is None
         held = cursor if is_known else {}
         answer = self._fetched(client, part, held)
@@ -90,7 +94,12 @@ class Feeds:
         parsed = parse_feed(
             answer.body, name=part, url=answer.url or part, keep=self.keep, known_as=part
         )
-        yield Batch(parsed.items, new, total=len(parsed.items))
+        # What has not come yet is asked for again, as if nothing had been read.
+        is_cut = breaks_off(answer.body)
+        yield Batch(parsed.items, cursor if is_cut else new, total=len(parsed.items))
+        if is_cut:
+            said = f"{part} breaks off in the middle; what came before that is filed"
+            raise SourceError(said, source=self.name)
 
     def check(self, client: Client) -> Iterator[Finding]:
         """Read the first feed, and yield what its entries have."""

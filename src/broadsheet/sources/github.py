@@ -39,6 +39,9 @@ GONE_DAYS: Final = 30
 REFUSED_DAYS: Final = 1
 CHECKED: Final = "huggingface/transformers"
 """A repository that is there for all to see."""
+_FORBIDDEN: Final = 403
+_NOT_THERE: Final = frozenset({_FORBIDDEN, 404, 410, 451})
+"""What may be said of one repository: gone, blocked, taken down. All else is said to us."""
 
 WANTS: Final[Mapping[str, Want]] = {
     "id": Want(int),
@@ -267,7 +270,7 @@ class _Visit:
             raise
         except SourceRejected as error:
             self._notes[name] = self._gone(error, note)
-            if error.status == 403:  # noqa: PLR2004 (HTTP)
+            if error.status == _FORBIDDEN:
                 return
         except SourceError as error:
             # One answer that cannot be read says nothing of the others.
@@ -295,8 +298,8 @@ class _Visit:
 
         A single 403 may be a repository that GitHub blocks; a second one is meant for us.
         """
-        self._refusals += error.status == 403  # noqa: PLR2004 (HTTP)
-        if error.status == 401 or self._refusals > 1:  # noqa: PLR2004 (HTTP)
+        self._refusals += error.status == _FORBIDDEN
+        if error.status not in _NOT_THERE or self._refusals > 1:
             raise error
         return note | {"gone": error.status, "gone_on": self._today.isoformat()}
 
@@ -339,7 +342,11 @@ class _Visit:
             days |= dict(found)
             if len(found) < WEEKS_A_PAGE * 7:
                 break
-        yield from sorted((d, gained) for d, gained in days.items() if d < self._today.isoformat())
+        past = sorted((d, gained) for d, gained in days.items() if d < self._today.isoformat())
+        if days and not past:
+            # Else a clock that is behind would end in a repository without a past.
+            raise SourceError(f"GitHub's days of {name} all lie in the future", source=NAME)
+        yield from past
 
     def _is_due(self, since: Any, days: int = GONE_DAYS) -> bool:
         """Return whether so many days have passed since the ISO day `since`, if it is one."""
@@ -395,4 +402,4 @@ def _known(note: Note) -> Repository | None:
 
 def _waits(status: Any) -> int:
     """Return after how many days a repository that was refused is asked for again."""
-    return REFUSED_DAYS if status == 403 else GONE_DAYS  # noqa: PLR2004 (HTTP)
+    return REFUSED_DAYS if status == _FORBIDDEN else GONE_DAYS

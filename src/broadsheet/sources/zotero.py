@@ -103,9 +103,9 @@ class Zotero:
         Option(
             "url",
             "https://api.zotero.org",
-            'address of the API; "http://localhost:23119/api" is the app on this machine',
+            'The address of the API; "http://localhost:23119/api" is the app on this machine.',
         ),
-        Option("library", "", '"users/123" or "groups/45"; "users/0" is that of the app'),
+        Option("library", "", '"users/123" or "groups/45"; "users/0" is the library of the app.'),
     )
 
     def __init__(

@@ -13,7 +13,7 @@ from broadsheet.editions import calendar as periods
 from broadsheet.editions.calendar import Period
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.engine import MAX_LIMIT, Mode
-from broadsheet.web import forms
+from broadsheet.web import forms, listings, sources
 from broadsheet.web.deciding import behind
 from broadsheet.web.guard import read_body
 from broadsheet.web.site import Here
@@ -225,4 +225,40 @@ def undo(site: Here, number: Annotated[int, Path(ge=1, le=10**15)]) -> Json:
 @api.get("/status", responses={200: {"model": forms.StatusForm}})
 def status(site: Here) -> Json:
     """Tell what this Broadsheet holds, how it does, and what a person should know of."""
-    return Json(wire.status(site.library.status()))
+    found = sources.enabled(site.library)
+    warnings = [found.trouble] if found.trouble else []
+    return Json(wire.status(site.library.status(), found.standings, warnings))
+
+
+# ---------------------------------------------------------------------------- harvests
+
+
+@api.get("/sources", responses={200: {"model": forms.SourcesForm}})
+def list_sources(site: Here) -> Json:
+    """List all sources: what they can do, whether they are enabled, their last runs and next."""
+    return Json({"sources": [wire.standing(s) for s in site.library.newsroom.sources()]})
+
+
+@api.get("/runs", responses={200: {"model": forms.RunsForm}})
+def runs(
+    site: Here,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Runs at most.")] = 20,
+    source: Annotated[str | None, Query(description="Only runs of this source.")] = None,
+) -> Json:
+    """List the last harvests and imports, newest first, each with its outcome and the reason."""
+    return Json({"runs": [wire.run(r) for r in site.library.runs(limit, source)]})
+
+
+@api.get("/listings", responses={200: {"model": forms.ListingsForm}})
+def list_listings(
+    site: Here,
+    date: Annotated[
+        str | None, Query(description="A day: 2026-03-17, today; else the newest listed.")
+    ] = None,
+    category: Annotated[str | None, Query(description="Only this category: cs.LG.")] = None,
+) -> Json:
+    """Hold what is here against the source's own listings of a day, paper by paper."""
+    asked = periods.read_day(date, site.clock().date()).first.isoformat() if date else None
+    found = listings.days_round(site.library, asked)
+    listed = site.library.newsroom.reconciled(found.day, found.day, category) if found else []
+    return Json({"listings": [wire.reconciliation(r) for r in listed]})

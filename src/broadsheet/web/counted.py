@@ -22,7 +22,7 @@ _REPOSITORY = re.compile(r"https?://(?:www\.)?(github\.com/[\w.-]+/[\w.-]+?)(?:\
 class Seen(NamedTuple):
     """A count, and the day on which it was seen."""
 
-    count: str
+    number: str
     day: str
 
 
@@ -47,7 +47,7 @@ def series(found: Iterable[Observed], paper: Paper) -> list[Series]:
         Series(
             kind_in_words(of[0].kind),
             _where(of[0], repositories),
-            [Seen(_number(o.value), day_in_words(o.seen[:10])) for o in of[: -SEEN - 1 : -1]],
+            [Seen(_number(o.value), _day(o.seen[:10])) for o in of[: -SEEN - 1 : -1]],
             max(len(of) - SEEN, 0),
         )
         for of in grouped
@@ -74,6 +74,11 @@ def _repositories(paper: Paper) -> Iterator[str]:
     for _, url in paper.links:
         if found := _REPOSITORY.fullmatch(url):
             yield found[1]
+
+
+def _day(text: str) -> str:
+    """Return a day without its weekday; a text that is no day as it is."""
+    return day_in_words(text).rpartition("day, ")[2]
 
 
 def _number(value: float) -> str:

@@ -12,7 +12,7 @@ from broadsheet.editions import calendar as periods
 from broadsheet.editions.calendar import Period
 from broadsheet.editions.edition import Edition
 from broadsheet.errors import QueryError
-from broadsheet.web import calendars, front
+from broadsheet.web import calendars, front, listings
 from broadsheet.web.site import Here, Site
 
 editions = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -135,8 +135,14 @@ def _edition(
         days=calendars.cells(found.days) if period.kind != "day" else [],
         month=_month(site, period),
         whole=front.edition_url(at),
+        listed=_listed(site, period) if period.kind == "day" and not q else "",
         nearest=[front.day_link(d, q) for d in (found.before, found.after) if d],
     )
+
+
+def _listed(site: Site, period: Period) -> str:
+    """Return what listings of a day count beside its edition, in a sentence."""
+    return listings.foot(site.library.listed_beside(period.first))
 
 
 def _month(site: Site, period: Period) -> calendars.Month:

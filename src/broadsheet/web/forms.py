@@ -43,7 +43,9 @@ class PaperForm(_Form):
     sources: list[str] | None = None
     first_seen: str | None = Field(None, description="When this collection first stored it.")
     edition: str | None = Field(None, description="The day whose edition it belongs to.")
-    basis: str | None = Field(None, description="Which day that is: announced, page or filed.")
+    basis: str | None = Field(
+        None, description="Which day that is: announced, presumed, page or filed."
+    )
     upvotes: int | None = Field(None, description="The most that any source counted.")
 
 
@@ -139,6 +141,16 @@ class DecisionForm(_Form):
     undone: str | None
 
 
+class SignalForm(_Form):
+    """What a source counted of the attention to a paper, and when that was seen."""
+
+    kind: str = Field(description="upvotes, comments, stars, citations or another.")
+    source: str
+    key: str = Field(description="What was counted of: a record of the source, a repository.")
+    seen: str
+    value: float
+
+
 class SheetForm(PaperForm):
     """A paper with the records it is made of and the pages it stood on."""
 
@@ -146,6 +158,7 @@ class SheetForm(PaperForm):
     places: list[PlaceForm]
     again: list[AgainForm]
     decisions: list[DecisionForm] = Field(description="Those about this paper, newest first.")
+    signals: list[SignalForm] = Field(description="By kind and source, oldest first.")
     similar: list[HitForm] = Field(description="Empty here: see the address of similar papers.")
 
 
@@ -301,16 +314,93 @@ class CountForm(_Form):
     papers: int
 
 
+class PartForm(_Form):
+    """What became of one part of a run; `until` is the day up to which it is complete."""
+
+    part: str
+    outcome: str
+    counts: dict[str, int]
+    error: str = Field(description="Why it broke off; empty if it ended well.")
+    until: str | None
+    retry_after: float | None = Field(None, description="Seconds that its host wants to rest.")
+
+
 class RunForm(_Form):
-    """One import; `outcome` is running, done, failed or cut off, and `reason` says why."""
+    """One import or harvest; `reason` says in sentences how its `outcome` came about."""
 
     id: int
-    source: str
+    source: str = Field(description="The name of a source, or the path of an import.")
     started: str
     ended: str | None
-    outcome: str
+    outcome: str = Field(
+        description="running, new, nothing new, suspicious, partly failed, failed or cut off; "
+        "done of an import."
+    )
     reason: str
     counts: dict[str, int]
+    kind: Literal["import", "harvest", "backfill", "enrich", "add"]
+    slot: str | None = Field(description="The due time that it served; null if asked for.")
+    parts: list[PartForm]
+
+
+class RunsForm(_Form):
+    """The last imports and harvests, newest first."""
+
+    runs: list[RunForm]
+
+
+class StandingForm(_Form):
+    """A source as it stands: what it `does`, its last run, and when it is due again."""
+
+    name: str
+    title: str
+    is_enabled: bool
+    key_variable: str = Field(description="The variable of its key; empty if it needs none.")
+    has_key: bool
+    does: list[str]
+    last: RunForm | None
+    next_due: str | None
+    covered: str | None = Field(description="The newest day whose papers it has brought.")
+
+
+class SourcesForm(_Form):
+    """All sources, the most important first."""
+
+    sources: list[StandingForm]
+
+
+class OtherDayForm(_Form):
+    """A paper that is listed as new and is here on another day, or on none."""
+
+    id: str
+    day: str | None
+
+
+class ExtraForm(_Form):
+    """A paper that is here on a day and in a category but not listed there."""
+
+    id: str
+    title: str
+
+
+class ReconciliationForm(_Form):
+    """A day's listing of a category beside what is here."""
+
+    category: str
+    day: str
+    agrees: bool = Field(description="Whether just what is new or cross-listed is here.")
+    listed: dict[str, int] = Field(description="How many papers it counts, by section.")
+    held: dict[str, int] = Field(description="How many of those are here, by section.")
+    missing: dict[str, list[str]] = Field(description="Listed and not here, by section.")
+    other_day: list[OtherDayForm]
+    extra: list[ExtraForm]
+    uncounted: dict[str, int] = Field(description="By how much its headings exceed what it shows.")
+
+
+class ListingsForm(_Form):
+    """The listings of a day, by category."""
+
+    listings: list[ReconciliationForm]
 
 
 class IndexForm(_Form):
@@ -351,6 +441,7 @@ class StatusForm(_Form):
     sizes: dict[str, int]
     last_backup: str | None
     warnings: list[str]
+    harvest: list[StandingForm] = Field(description="The enabled sources.")
 
 
 class ProblemForm(_Form):

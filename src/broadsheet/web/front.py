@@ -192,9 +192,7 @@ _BASES = {
     "page": "day of a saved page",
     "filed": "day of filing here",
 }
-_PRESUMED = (
-    "worked out from the days of its versions, as no source says on which day it was announced"
-)
+_PRESUMED = "worked out from its other dates, as no source says on which day it was announced"
 
 
 def by_which_day(edition: Edition) -> str:

@@ -1,20 +1,21 @@
 """The pages to read: each route is request, library, template. Nothing here changes anything."""
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from broadsheet.errors import QueryError, SearchIndexError
+from broadsheet.editions.calendar import read_day
+from broadsheet.errors import ConfigError, QueryError, SearchIndexError
 from broadsheet.library import Library, Sheet
 from broadsheet.papers import identity
 from broadsheet.papers.identity import format_paper_id, parse_external_id
 from broadsheet.papers.types import PaperId
 from broadsheet.search import query as language
 from broadsheet.search.engine import MODES, Hit, Mode
-from broadsheet.web import evidence, front, health, narrowing, views
+from broadsheet.web import counted, evidence, front, health, listings, narrowing, sources, views
 from broadsheet.web.site import Here, Site
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -125,6 +126,7 @@ def paper(site: Here, request: Request, ident: str, done: int | None = None) -> 
 
 def _paper_facts(sheet: Sheet) -> dict[str, Any]:
     found = sheet.paper
+    series = counted.series(sheet.signals, found)
     linked, rest = found.authors[:LINKED_AUTHORS], found.authors[LINKED_AUTHORS:]
     return {
         "paper": found,
@@ -135,7 +137,7 @@ def _paper_facts(sheet: Sheet) -> dict[str, Any]:
         "categories": views.categories(found),
         "dates": views.dates(found),
         "edition": front.edition_link(found) if found.edition else None,
-        "basis": front.basis_in_words(found.basis),
+        "basis": front.basis_explained(found.basis),
         "again": [
             (front.day_link(date.fromisoformat(a.day)), front.how_again(a.kind, a.note))
             for a in sheet.again[:AGAIN]
@@ -143,6 +145,8 @@ def _paper_facts(sheet: Sheet) -> dict[str, Any]:
         "ids": [views.outside(i) for i in found.external_ids],
         "links": views.links(found),
         "citation": views.citation(found),
+        "counts": series[: counted.SERIES],
+        "seen": [s for s in series if len(s.seen) > 1][: counted.SERIES],
         "records": sheet.records,
         "origins": views.origins_in_words(identity.origins(f.record for f in sheet.records))
         if len(sheet.records) > 1
@@ -170,7 +174,33 @@ def about_query(site: Here) -> HTMLResponse:
 @pages.get("/status")
 def status(site: Here) -> HTMLResponse:
     """Return what the collection holds, how it does, and what a person should know of."""
-    return site.page("status.html", **health.page_of(site.library.status()))
+    enabled = sources.enabled(site.library)
+    facts = health.page_of(site.library.status(), enabled, site.clock())
+    return site.page("status.html", **facts, listed=listings.days_round(site.library, None))
+
+
+@pages.get("/status/listings")
+def status_listings(site: Here, day: Annotated[str, Query(alias="date")] = "") -> HTMLResponse:
+    """Return a day's own listings beside what is here, paper by paper: the newest, or of `date`."""
+    asked = _day(day, site.clock().date()) if day else None
+    found = listings.days_round(site.library, asked)
+    compared, trouble = _compared(site.library, found.day) if found else ([], "")
+    return site.page("listings.html", found=found, compared=compared, trouble=trouble)
+
+
+def _day(text: str, today: date) -> str:
+    try:
+        return read_day(text, today).first.isoformat()
+    except QueryError as error:
+        raise HTTPException(404, f"There is no listing of that day. {error}") from error
+
+
+def _compared(library: Library, day: str) -> tuple[list[listings.Compared], str]:
+    """Return the listings of a day, and why they cannot be told, if they cannot."""
+    try:
+        return listings.compared(library.newsroom.reconciled(day, day)), ""
+    except ConfigError as error:
+        return [], sources.unusable(error)
 
 
 @pages.get("/healthz")

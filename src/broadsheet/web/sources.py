@@ -43,7 +43,12 @@ def enabled(library: Library) -> Enabled:
     try:
         return Enabled([s for s in library.newsroom.sources() if s.is_enabled], "")
     except ConfigError as error:
-        return Enabled([], f"The sources cannot be used: {str(error).rstrip('.')}.")
+        return Enabled([], unusable(error))
+
+
+def unusable(error: ConfigError) -> str:
+    """Return in a sentence that the sources are set up wrongly."""
+    return f"The sources cannot be used: {str(error).rstrip('.')}."
 
 
 # ---------------------------------------------------------------------------- runs
@@ -101,7 +106,8 @@ def _counted(run: Run) -> str:
 
 def _part(part: dict[str, Any]) -> Part:
     until = part.get("until")
-    words = [str(part.get("error") or ""), until and f"complete up to {day_in_words(str(until))}"]
+    error = str(part.get("error") or "").rstrip(". ")
+    words = [error, until and f"complete up to {day_in_words(str(until))}"]
     return Part(
         clip(str(part.get("part", "")), 80),
         clip(str(part.get("outcome", "")), 40),

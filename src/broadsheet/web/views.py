@@ -223,6 +223,11 @@ def paper_url(paper: Paper) -> str:
     return f"/paper/{format_paper_id(paper.id)}"
 
 
+def paper_url_of(external: ExternalId) -> str:
+    """Return an address that leads to the paper with an id."""
+    return f"/paper/{quote(str(external), safe='/:')}"
+
+
 def categories(paper: Paper) -> list[Link]:
     """Return the categories of a paper as links to searches, primary first."""
     return [Link(clip(c, 60), narrowing.link(narrowing.category(c))) for c in paper.categories]

@@ -61,3 +61,4 @@ def upgrade() -> None:
         sa.Column("ids", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("source", "category", "day", name=op.f("pk_listings")),
     )
+    op.create_index("ix_listings_day", "listings", ["day"], unique=False)
