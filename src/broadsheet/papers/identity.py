@@ -419,7 +419,10 @@ def _close_years(one: Evidence, other: Evidence) -> bool:
 
 
 # The further left, the more its word counts for title, abstract and authors.
-SOURCE_RANK = ("arxiv", "acl", "openreview", "paperlists", "hf", "daily-papers", "file")
+SOURCE_RANK = (
+    "arxiv", "arxiv-feed", "acl", "openreview", "biorxiv", "paperlists", "crossref", "hf", "s2",
+    "openalex", "pwc", "daily-papers", "zotero", "feed", "by-hand", "file",
+)  # fmt: skip
 _RANKS = {source: rank for rank, source in enumerate(SOURCE_RANK)}
 _E_PRINT = re.compile(r"(?i)(?:\W*|(?:arxiv|biorxiv|medrxiv|corr|ssrn|e-?print|preprint)(?:\W.*)?)")
 # Of somebody's lists of names: several people in one, or where they work.
@@ -502,8 +505,9 @@ def _names_people(names: Sequence[str]) -> bool:
 
 
 _BY_SOURCE = (
-    "the first of these sources that gives one: arXiv, the ACL Anthology, OpenReview, lists of "
-    "conferences, Hugging Face, saved pages, files"
+    "the first of these sources that gives one: arXiv, its feeds, the ACL Anthology, OpenReview, "
+    "bioRxiv, lists of conferences, Crossref, Hugging Face, Semantic Scholar, OpenAlex, the Papers "
+    "with Code archive, saved pages, Zotero, feeds, pages added by hand, files"
 )
 
 
