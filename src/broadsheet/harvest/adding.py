@@ -141,8 +141,7 @@ class Adder:
         key = records[0].source, records[0].key
         with self._database.write() as connection:
             number = runs.begin(connection, key[0], self._harvester.stamp(), "add")
-        done = self._harvester.file(key[0], records, number)
-        record, how = done[0]
+        record, how = self._harvester.file(key[0], records, number).records[0]
         with self._database.write() as connection:
             paper = store.papers_of(connection, [key])[key]
             runs.advance(connection, number, 1, Counter[str]([how]))

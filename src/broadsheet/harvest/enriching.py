@@ -115,9 +115,9 @@ class Enricher:
             harvests.note_asked(connection, source.name, found.kept, now)
             observed = signals.note(connection, _observed(connection, source.name, found, now))
 
-        done = self._harvester.file(source.name, found.items, number, also)
-        counts.update(how for _, how in done)
-        counts.update(asked=len(found.kept), counts=observed)
+        kept = self._harvester.file(source.name, found.items, number, also)
+        counts.update(how for _, how in kept.records)
+        counts.update(asked=len(found.kept), counts=observed + kept.signals)
 
     def _wanted(self, source: Enriching, most: int) -> list[Wanted]:
         """Return the papers to ask about: the fresh ones, then older ones by turns."""

@@ -124,6 +124,13 @@ class _Part:
         return outcome.usual(self.stood.usual, sum(brought), len(brought))
 
 
+class Kept(NamedTuple):
+    """What became of the records that were filed, and how many of their signals were new."""
+
+    records: list[tuple[Record, Outcome]]
+    signals: int
+
+
 class _Undone(Exception):  # noqa: N818 (no error: what was tried is taken back)
     """Ends a transaction of which nothing is to stay."""
 
@@ -292,7 +299,7 @@ class Harvester:
         items: Iterable[Item],
         number: int | None,
         also: Callable[[Connection], None] = lambda _connection: None,
-    ) -> list[tuple[Record, Outcome]]:
+    ) -> Kept:
         """File what a source gave in one transaction, with its signals; return what became of it.
 
         `also` writes what belongs to it into the same transaction. Without a run's `number`
@@ -301,24 +308,24 @@ class Harvester:
         found = list(items)
         errors = [item for item in found if isinstance(item, RecordError)]
         given = [item for item in found if not isinstance(item, RecordError)]
-        done: list[tuple[Record, Outcome]] = []
+        done, counted = list[tuple[Record, Outcome]](), 0
         with suppress(_Undone), self._database.write() as connection:
             records = _with_texts(connection, given)
             done = list(zip(records, store.file(connection, records, self.stamp()), strict=True))
-            self._note_signals(connection, records)
+            counted = self._note_signals(connection, records)
             if number is None:
                 raise _Undone
             runs.set_aside_again(connection, number, source, errors, self.stamp())
             also(connection)
-        return done
+        return Kept(done, counted)
 
-    def _note_signals(self, connection: Connection, records: Sequence[Record]) -> None:
+    def _note_signals(self, connection: Connection, records: Sequence[Record]) -> int:
         counted = [r for r in records if r.signals]
         if not counted:
-            return
+            return 0
         papers = store.papers_of(connection, [(r.source, r.key) for r in counted])
         now = self.stamp()
-        signals.note(
+        return signals.note(
             connection,
             (
                 Observed(papers[r.source, r.key], s.kind, r.source, r.key, now, s.value)
@@ -380,7 +387,7 @@ class _Walk(NamedTuple):
             if self.number is not None:
                 runs.advance(connection, self.number, total.total(), self.whole)
 
-        done = self.harvester.file(self.source.name, items, self.number, also)
+        done = self.harvester.file(self.source.name, items, self.number, also).records
         fresh += Counter(how for _, how in done)
         part.counts += fresh
         self.whole.update(fresh)

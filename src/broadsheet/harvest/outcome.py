@@ -206,8 +206,11 @@ class _Days:
     def leaves_gap(self, day: str | None) -> bool:
         """Return whether an answer of one `day` leaves out a day after the newest covered one."""
         known, shown = _day(self.covered), _day(day)
-        if not self.is_arxiv or known is None or shown is None:
+        if not self.is_arxiv or shown is None:
             return False
+        if known is None:
+            # A first harvest wants more than the one day that such an answer shows.
+            return True
         return any(True for _ in self._between(known, shown - _DAY))
 
 

@@ -219,8 +219,9 @@ class Biorxiv:
         The cursor has `done`, the day up to which all was seen, and within a month `from`, `to`
         and `next`, the number of preprints that were seen of it.
         """
-        done = _day(cursor.get("done"))
-        last = min(ask.until or ask.now.date(), ask.now.date())
+        today = ask.now.date()
+        done = _past(cursor.get("done"), today)
+        last = min(ask.until or today, today)
         first = ask.since or (done - _OVERLAP if done else last - timedelta(days=_FIRST_DAYS))
         first = max(first, _FIRST_DAY)
         months = _Months(self, client, part, str(done or ""))
@@ -307,11 +308,17 @@ def _begun(cursor: Cursor, ask: Ask) -> tuple[date, date, int] | None:
     """Return the month in which an earlier run stopped, if it is one that is asked for."""
     first, last = _day(cursor.get("from")), _day(cursor.get("to"))
     seen = fields.count(cursor.get("next"))
-    if first is None or last is None or seen is None:
+    if first is None or last is None or seen is None or last > ask.now.date():
         return None
     if ask.since and not ask.since <= first <= (ask.until or ask.now.date()):
         return None
     return first, last, seen
+
+
+def _past(value: Any, today: date) -> date | None:
+    """Return a day, None if it lies in the future: a wrong clock noted it, and nothing is done."""
+    day = _day(value)
+    return day if day and day <= today else None
 
 
 def _day(value: Any) -> date | None:

@@ -85,6 +85,7 @@ def pages(
         try:
             answer = client.get(url, params=walk.params(), form="xml")
             said = parse(answer.body)
+            _refuse_lost_place(walk, said, answer.body)
         except TokenExpired:
             if is_anew or not walk.token:
                 raise
@@ -95,6 +96,15 @@ def pages(
         yield said, walk
         if walk.is_done:
             return
+
+
+def _refuse_lost_place(walk: Walk, said: OaiAnswer, body: bytes) -> None:
+    """Raise TokenExpired where nothing is said to match in the middle of a list.
+
+    It is no end of the list: what would have followed would be lost.
+    """
+    if walk.token and not said.size and not said.token and b"noRecordsMatch" in body:
+        raise TokenExpired(f"arXiv lost its place in the list of {walk.spec}", source=ARXIV)
 
 
 def seen_on(answer: Answer) -> str:

@@ -359,11 +359,12 @@ class _Span:
     @classmethod
     def of(cls, cursor: Cursor, ask: Ask, overlap: timedelta) -> _Span:
         today = ask.now.date()
-        done = _day(cursor.get("done"))
-        first, last = _day(cursor.get("from")), _day(cursor.get("to"))
+        # A day in the future was noted by a wrong clock, and what lies before it is not done.
+        done = _past(cursor.get("done"), today)
+        first, last = _day(cursor.get("from")), _past(cursor.get("to"), today)
         following = cursor.get("next")
         wanted = (ask.since or first, ask.until or last)
-        if isinstance(following, str) and following and first and wanted == (first, last):
+        if isinstance(following, str) and following and first and last and wanted == (first, last):
             return cls(str(first), str(last), str(done or ""), following)
         since = ask.since or (done - overlap if done else today - timedelta(days=_FIRST_DAYS))
         return cls(str(since), str(ask.until or today), str(done or ""), "")
@@ -387,6 +388,11 @@ class _Span:
             return {"done": max(self._done, self.last)}
         place = {"from": self.first, "to": self.last, "next": following}
         return place | ({"done": self._done} if self._done else {})
+
+
+def _past(value: Any, today: date) -> date | None:
+    day = _day(value)
+    return day if day and day <= today else None
 
 
 def _day(value: Any) -> date | None:
