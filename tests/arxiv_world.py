@@ -212,6 +212,8 @@ class ArxivWorld:
         def answered(request: Request) -> Reply:
             now, part = self.now(), _part(place, request)
             reply = self._troubled(place) or answer(request)
+            if self._cuts(place):
+                reply = replace(reply, body=reply.body[: len(reply.body) // 2])
             is_well = reply.status == 200 and reply.cut_after is None and not self._cuts(place)
             self.asked.append(Asked(now, place, part, request.target, is_well))
             return reply
@@ -258,8 +260,6 @@ class ArxivWorld:
         body = oai_page(
             here, token=next_ if more else "", response_date=now, is_last=skip > 0 and not more
         )
-        if self.trouble("cut") is not None:
-            return xml(body[: len(body) // 2])
         return xml(body, cut_after=len(body) // 2 if self._once("cut once") else None)
 
     def _got(self, asked: dict[str, str], now: datetime) -> bytes:

@@ -115,6 +115,7 @@ class _Part:
             stale=self.stale,
             route=route,
             covered=self.stood.covered,
+            newest=max(self.days, default=None),
         )
 
     def usual(self, today: date) -> float:
@@ -375,7 +376,10 @@ class _Walk(NamedTuple):
         if batch.is_second:
             items = [i for i in items if not isinstance(i, Record) or _is_news(i, held)]
         expected = outcome.expected_listing(self.ask.now, self.source.rhythm.delay_h)
-        fresh = Counter(rejected=len(batch.items) - len(records))
+        # What was not filed as a second choice is known: the part showed it all the same.
+        fresh = Counter(
+            rejected=len(batch.items) - len(records), unchanged=len(batch.items) - len(items)
+        )
         total = self.whole + part.counts
 
         def also(connection: Connection) -> None:

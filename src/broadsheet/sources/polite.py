@@ -43,6 +43,8 @@ MB = 1_000_000
 # Beyond the standard's: what proxies in front of busy hosts answer.
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 _FORBIDDEN = 403
+_OF_ALL = {403, 429}
+"""What a host says with these holds for all hosts under its rule."""
 _MOST_REDIRECTS = 5
 _MOST_FAILURES = 3
 _FIRST_PAUSE_S = 300.0
@@ -187,6 +189,7 @@ class PoliteClient:
         limits = Limits(manner.timeout_s, 4 * manner.timeout_s, manner.max_bytes)
         self._exchange = Exchange(manner.host, limits, origins(trusted))
         self._turns = Turns(locks, manner.host, manner.gap_s, time)
+        self._locks = locks
         self.requests = 0
         """How many requests were sent, redirects and repetitions counted."""
         self.waited_s = 0.0
@@ -303,6 +306,7 @@ class PoliteClient:
     ) -> RawAnswer | None:
         """Return an answer, or None if another try may help; the turn is ours."""
         begun = self._turns.begin(standing)
+        place = self._place(asked.url)
         raw = None
         try:
             self._exchange.check(asked.url)
@@ -319,26 +323,44 @@ class PoliteClient:
             open_s = _FORBIDDEN_PAUSE_S if is_shut else 0.0
             why = "it answered 403, which is not to be tried again" if is_shut else ""
             self._turns.finish(begun, hold_s=told_s or 0.0, open_s=open_s, why=why)
+            if (stood := place.standing()) is not None and stood.failures:
+                place.finish(stood)
             return raw
         if raw is not None:
             asked.trouble = f"{shown(asked.url)} answered {raw.status}"
-        self._go_on(asked, begun, told_s, tried=tried, is_last=is_last)
+        turns = self._turns
+        if raw is None or raw.status not in _OF_ALL:
+            # Of several hosts under one rule one may be away while the others answer.
+            self._turns.finish(begun, failures=begun.failures)
+            turns, begun = place, place.begin(place.standing())
+        self._go_on(asked, turns, begun, told_s, tried=tried, is_last=is_last)
         return None
 
+    def _place(self, url: str) -> Turns:
+        """Return where the troubles of one of the hosts under the rule are noted."""
+        return Turns(self._locks, f"{self._manner.host} {urlsplit(url).netloc}", 0, self._time)
+
     def _go_on(
-        self, asked: _Asked, begun: Standing, told_s: float | None, *, tried: int, is_last: bool
+        self,
+        asked: _Asked,
+        turns: Turns,
+        begun: Standing,
+        told_s: float | None,
+        *,
+        tried: int,
+        is_last: bool,
     ) -> None:
         """Note how long to wait before the next try; raise SourceUnavailable if there is none."""
         pause_s = told_s if told_s is not None else back_off_s(tried, self._chance())
         if not is_last and pause_s <= asked.patience_s and not self._is_late(pause_s):
-            self._turns.finish(begun, hold_s=pause_s, failures=begun.failures)
+            turns.finish(begun, hold_s=pause_s, failures=begun.failures)
             return
         # Who says when to come back, later than we can wait, has not failed.
         has_failed = is_last or told_s is None
         failures = begun.failures + has_failed
         open_s = pause_after_s(failures) if has_failed else 0.0
         why = f"{failures} requests in a row failed, at last: {asked.trouble}"
-        self._turns.finish(begun, hold_s=told_s or 0.0, open_s=open_s, failures=failures, why=why)
+        turns.finish(begun, hold_s=told_s or 0.0, open_s=open_s, failures=failures, why=why)
         raise self._unavailable(asked.trouble, max(told_s or 0.0, open_s) or None)
 
     # ------------------------------------------------------------------ waiting
@@ -366,12 +388,12 @@ class PoliteClient:
         """Return how long to wait; raises SourceUnavailable if that is too long."""
         trouble = f"{asked.trouble}; " if asked.trouble else ""
         now = Mark.of(self._time)
-        hold_s = open_s = 0.0
-        if standing is not None:
-            hold_s, open_s = standing.hold_left_s(now), standing.open_left_s(now)
-        if standing is not None and open_s > 0:
-            says = f"{self._manner.host} is left alone for {_span(open_s)}: {standing.why}"
-            raise self._unavailable(trouble + says, open_s)
+        known = [s for s in (standing, self._place(asked.url).standing()) if s is not None]
+        hold_s = max((s.hold_left_s(now) for s in known), default=0.0)
+        for shut in known:
+            if (open_s := shut.open_left_s(now)) > 0:
+                says = f"{self._manner.host} is left alone for {_span(open_s)}: {shut.why}"
+                raise self._unavailable(trouble + says, open_s)
         gap_s = self._turns.gap_left_s(standing)
         if hold_s > asked.patience_s + _ROUNDING_S:
             says = f"{self._manner.host} asked not to be asked for another {_span(hold_s)}"

@@ -189,6 +189,10 @@ class Turns:
             )
         )
 
+    def standing(self) -> Standing | None:
+        """Return how the host stands, None if it is unknown yet; a lock over it must be held."""
+        return self._read()
+
     def _read(self) -> Standing | None:
         try:
             said = self._file.read_bytes()
