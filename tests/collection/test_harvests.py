@@ -45,7 +45,6 @@ def test_a_part_stands_where_it_was_moved_to(connection: Connection):
     )
     assert list(harvests.stands(connection, "arxiv")) == ["", "feed"]
     assert harvests.stands(connection, "hf") == {}
-    assert harvests.forget(connection, "arxiv") == 2
 
 
 def test_a_listing_is_kept_in_place_of_the_one_before(connection: Connection):
@@ -83,7 +82,6 @@ def test_papers_wait_the_newest_and_most_upvoted_first(connection: Connection):
     assert [w.paper for w in harvests.waiting(connection, "hf", [], 10, ("2026-03-17", 3))] == [
         2, 1, 4,
     ]  # fmt: skip
-    assert harvests.count_asked(connection, "s2") == 2
 
 
 def test_what_is_held_is_told_with_the_days_of_it(connection: Connection):

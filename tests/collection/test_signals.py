@@ -42,7 +42,6 @@ def test_what_was_seen_stays_as_it_was_seen(connection: Connection):
     assert signals.note(connection, [seen(1, 4, "2026-03-17T09:00:00Z")]) == 1
     assert signals.note(connection, [seen(1, 4, LATER)]) == 1
     assert [o.value for o in signals.of_paper(connection, 1)] == [3, 4, 4]
-    assert signals.latest(connection, [1, 2]) == [seen(1, 4, LATER)]
 
 
 def test_signals_follow_a_merge_a_split_and_its_undoing(connection: Connection):

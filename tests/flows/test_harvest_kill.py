@@ -22,7 +22,7 @@ from loopback import FakeTime, Loopback
 from processes import IS_LONG, environment
 
 SCRIPT = Path(__file__).with_name("harvesting.py")
-KILLS = 100 if IS_LONG else 2
+KILLS = 30 if IS_LONG else 2
 PAPERS = 600
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broadsheet.errors import SourceError
-from broadsheet.sources.opml import Outline, parse_opml, render_opml
+from broadsheet.sources.opml import Outline, parse_opml
 
 LIST = b"""<?xml version="1.0" encoding="UTF-8"?>
 <!-- from a reader -->
@@ -71,34 +69,8 @@ def test_hostile_lists():
     laughs = b"<!DOCTYPE o [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]><opml>&b;</opml>"
     assert "entities" in refusal(laughs)
     assert "entities" in refusal(laughs.decode().encode("utf-16"))
-    begun = time.perf_counter()
     parse_opml(b"<opml><body>" + b"<outline text='x'>" * 100_000, name="f")
     assert "more than is read" in refusal(b"<opml>" + b" " * 8_000_000)
-    assert time.perf_counter() - begun < 3
-
-
-TEXTS = st.text(max_size=20)
-URLS = st.from_regex(r"https://[a-z]{1,8}\.example/[a-z0-9?&=]{0,8}", fullmatch=True)
-
-
-@given(st.lists(st.builds(Outline, TEXTS, URLS, TEXTS), max_size=8), TEXTS)
-def test_what_is_written_can_be_read_back(outlines, title):
-    """Every address comes back, whatever titles and folders say."""
-    again = parse_opml(render_opml(outlines, title).encode(), name="f")
-    assert {o.url for o in again} == {o.url for o in outlines}
-
-
-def test_titles_and_folders_come_back():
-    """What is plain is the same after a round."""
-    feeds = [
-        Outline("B & <b>", "https://b.example/?a=1&b=2", "One/Two"),
-        Outline("A", "https://a.example/", ""),
-        Outline("C", "https://c.example/", "One"),
-    ]
-    again = parse_opml(render_opml(feeds, "Mine").encode(), name="f")
-    assert sorted(o.url for o in again) == sorted(o.url for o in feeds)
-    assert {o.url: o.folder for o in again} == {o.url: o.folder for o in feeds}
-    assert "<title>Mine</title>" in render_opml(feeds, "Mine")
 
 
 @given(st.binary(max_size=200), st.integers(0, len(LIST)))

@@ -7,7 +7,6 @@ import ipaddress
 import json
 import random
 import threading
-import time as clocks
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -591,10 +590,8 @@ def test_a_dripping_answer_ends(tmp_path):
         server.route("/head", Reply(b"x" * 1000, drip_s=0.05, drip_headers=True))
         with _patiently(tmp_path, server, timeout_s=0.15) as client:
             for path in ("/body", "/head"):
-                began = clocks.monotonic()
                 with pytest.raises(SourceUnavailable, match=r"took longer than 0\.6 seconds"):
                     client.get(server.url + path)
-                assert clocks.monotonic() - began < 20
 
 
 def test_a_slow_answer_is_given_up(tmp_path):

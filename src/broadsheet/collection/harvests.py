@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from broadsheet.collection import schema
 from broadsheet.papers.types import ExternalId, PaperId
@@ -52,13 +52,6 @@ def move(connection: Connection, source: str, part: str, now: str, **changed: An
     if not done.rowcount:
         row = {"value": {}, "usual": 0.0, "covered": None} | changed
         connection.execute(insert(table), row | {"source": source, "part": part, "updated": now})
-
-
-def forget(connection: Connection, source: str) -> int:
-    """Forget where a source goes on, so that it begins anew; return how many parts it had."""
-    return connection.execute(
-        delete(schema.cursors).where(schema.cursors.c.source == source)
-    ).rowcount
 
 
 # ---------------------------------------------------------------------------- listings
@@ -212,13 +205,6 @@ def note_asked(
         insert(table),
         [{"source": source, "paper_id": p, "at": now, "kept": value} for p, value in kept.items()],
     )
-
-
-def count_asked(connection: Connection, source: str) -> int:
-    """Return about how many papers a source was asked."""
-    table = schema.asked
-    statement = select(func.count()).select_from(table).where(table.c.source == source)
-    return connection.execute(statement).scalar_one()
 
 
 # ---------------------------------------------------------------------------- what is held

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, delete, insert, select, tuple_
 
 from broadsheet.collection import schema
 from broadsheet.papers.types import PaperId
@@ -73,24 +73,6 @@ def of_paper(connection: Connection, paper_id: int) -> list[Observed]:
         .order_by(table.kind, table.source, table.key, table.seen)
     )
     return [_observed(row) for row in connection.execute(statement)]
-
-
-def latest(connection: Connection, papers: Sequence[int]) -> list[Observed]:
-    """Return the newest observation of each series of some papers."""
-    table = schema.signals.c
-    newest = (
-        select(table.paper_id, table.kind, table.source, table.key, func.max(table.seen))
-        .where(table.paper_id.in_(papers))
-        .group_by(table.paper_id, table.kind, table.source, table.key)
-    )
-    slot = tuple_(*(table[name] for name in _SLOTS))
-    rows = connection.execute(select(schema.signals).where(slot.in_(newest)))
-    return [_observed(row) for row in rows]
-
-
-def count(connection: Connection) -> int:
-    """Return how many observations are kept."""
-    return connection.execute(select(func.count()).select_from(schema.signals)).scalar_one()
 
 
 def follow(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
 from broadsheet.errors import SourceError
-from broadsheet.papers.text import clean
 from broadsheet.sources import fields
 
 SOURCE: Final = "opml"
@@ -89,36 +88,3 @@ def _without_scheme_of_readers(address: str) -> str:
     if address.lower().startswith("feed://"):
         return f"https://{address[7:]}"
     return address[5:] if address.lower().startswith("feed:") else address
-
-
-def render_opml(outlines: Iterable[Outline], title: str) -> str:
-    """Return a list of feeds as OPML, which `parse_opml` reads back."""
-    root = etree.Element("opml", version="2.0")
-    etree.SubElement(etree.SubElement(root, "head"), "title").text = _xml_text(title)
-    body = etree.SubElement(root, "body")
-    folders: dict[str, Any] = {"": body}
-    for outline in outlines:
-        text = _xml_text(outline.title) or outline.url
-        inside = _folder(folders, outline.folder)
-        etree.SubElement(
-            inside, "outline", type="rss", text=text, title=text, xmlUrl=_xml_text(outline.url)
-        )
-    rendered: bytes = etree.tostring(
-        root, encoding="utf-8", xml_declaration=True, pretty_print=True
-    )
-    return rendered.decode()
-
-
-def _folder(folders: dict[str, Any], path: str) -> Any:
-    """Return the outline of a folder, made with those above it where it is not there yet."""
-    here = ""
-    for name in filter(None, map(_xml_text, path.split("/"))):
-        above, here = here, f"{here}/{name}"
-        if here not in folders:
-            folders[here] = etree.SubElement(folders[above], "outline", text=name, title=name)
-    return folders[here]
-
-
-def _xml_text(text: str) -> str:
-    """Return `text` on one line, without characters that XML cannot hold."""
-    return clean(_NOT_XML.sub(" ", text))
