@@ -179,7 +179,9 @@ class Course:
             # It came to the reader's categories later: that day does, or the one it seems to have.
             came = listing_day(announcement(paper.versions[0]))
             self.days[paper.id] |= {seen[0].day.isoformat(), came.isoformat()}
-        if paper.comment == WITHDRAWN or any(c.kind == "deletion" for c in seen):
+        # What is deleted on the last day is deleted after the last harvest.
+        gone = [c for c in seen if c.kind == "deletion" and c.day < self.span.last]
+        if paper.comment == WITHDRAWN or gone:
             self.withdrawn.add(paper.id)
 
     def sleep_over(self, naps: Sequence[tuple[datetime, datetime]]) -> None:
