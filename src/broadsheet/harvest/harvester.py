@@ -27,7 +27,7 @@ from broadsheet.errors import RecordError, SourceError, StoreError
 from broadsheet.harvest import outcome, staleness
 from broadsheet.harvest.outcome import PartReport, Verdict
 from broadsheet.papers.filing import Key, Outcome
-from broadsheet.papers.types import Record
+from broadsheet.papers.types import ExternalId, Record
 from broadsheet.sources.base import Ask, Batch, Harvested, Item, Listing, Source
 from broadsheet.sources.polite import Client
 
@@ -194,11 +194,11 @@ class Harvester:
         number = None if wish.is_dry else self._begin(source, wish)
         whole = Counter[str]()
         try:
-            line = self._connect(source)
+            line, seen = self._connect(source), set[ExternalId]()
             for done, part in enumerate(parts):
                 told(Step(source.name, part.name, done, len(parts), whole))
                 with line(part.name) as client:
-                    walk = _Walk(self, source, client, ask, wish.is_dry, number, whole)
+                    walk = _Walk(self, source, client, ask, number, whole, seen)
                     walk.through(part, lambda d=done, p=part: told(  # type: ignore[misc]
                         Step(source.name, p.name, d, len(parts), whole)
                     ))  # fmt: skip
@@ -348,9 +348,10 @@ class _Walk(NamedTuple):
     source: Harvested
     client: Client
     ask: Ask
-    is_dry: bool
     number: int | None
     whole: Counter[str]
+    seen: set[ExternalId]
+    """The ids of papers that a dry run has found to be new: it keeps nothing to find them in."""
 
     def through(self, part: _Part, told: Callable[[], None]) -> None:
         """Harvest a part to its end, or to where it breaks off."""
@@ -392,7 +393,7 @@ class _Walk(NamedTuple):
                 runs.advance(connection, self.number, total.total(), self.whole)
 
         done = self.harvester.file(self.source.name, items, self.number, also).records
-        fresh += Counter(how for _, how in done)
+        fresh += Counter(how for _, how in self._told_apart(done))
         part.counts += fresh
         self.whole.update(fresh)
         days = (r.announced or r.presumed for r, how in done if how in {"new", "merged"})
@@ -400,6 +401,16 @@ class _Walk(NamedTuple):
         part.day = max(filter(None, [part.day, batch.day]), default=None)
         if self.source.rhythm.calendar == "arxiv" and not self.ask.is_backfill:
             part.stale += staleness.stale(records, held, expected, part.name)
+
+    def _told_apart(
+        self, done: Sequence[tuple[Record, Outcome]]
+    ) -> Iterator[tuple[Record, Outcome]]:
+        """Yield what became of records, where a dry run has met their papers before, too."""
+        for record, how in done:
+            is_known = self.number is None and not self.seen.isdisjoint(record.external_ids)
+            if self.number is None and how == "new":
+                self.seen.update(record.external_ids)
+            yield record, "merged" if how == "new" and is_known else how
 
 
 def _is_news(record: Record, held: Mapping[Key, Record]) -> bool:
