@@ -23,6 +23,16 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
+def extend(path: Path, content: bytes, held: int) -> None:
+    """Write `content` behind the first `held` bytes of a file; what stood there is no more."""
+    path.touch()
+    with path.open("r+b") as file:
+        file.truncate(held)
+        file.seek(held)
+        file.write(content)
+    flush(path)
+
+
 def write(path: Path, facts: dict[str, Any]) -> None:
     """Replace the manifest: whoever reads sees the old facts or the new ones, never a mixture."""
     fresh = path.with_suffix(".new")
