@@ -50,6 +50,20 @@ def fold(text: str) -> str:
     return "".join(c for c in folded if not unicodedata.combining(c))
 
 
+_LONE_GREEK = re.compile(r"(?<![\u0370-\u03ff])[\u0391-\u03c9](?![\u0370-\u03ff])")
+
+
+def spelled(text: str) -> str:
+    """Return `text` with ligatures, mathematical and full-width letters as plain ones (NFKC).
+
+    A Greek letter that stands for itself is spelled out as a word: `β-catenin` as `beta-catenin`.
+    """
+    if text.isascii():
+        return text
+    plain = unicodedata.normalize("NFKC", text).replace("ϵ", "ε")
+    return _LONE_GREEK.sub(lambda m: f" {_SIGNS.get(m[0].lower(), m[0])} ", plain)
+
+
 def title_key(title: str) -> str:
     r"""Return what is left of a title when TeX, accents, case, spaces and punctuation are gone.
 
