@@ -37,6 +37,7 @@ from broadsheet.search import query as language
 from broadsheet.search.embedding import StaticEmbedder
 from broadsheet.search.engine import MODES
 from broadsheet.search.text_index import STOP_WORDS, TextIndex
+from broadsheet.search.understanding import typed
 from broadsheet.search.vectors import VectorMatrix
 
 QUERIES = 500
@@ -226,7 +227,7 @@ def _bare_engine(home: Path) -> Callable[[str], object]:
     index = TextIndex(_parts(home) / "text")
 
     def search(text: str) -> object:
-        compiled = index.compile_words(text.split())
+        compiled = index.compile_words(typed(text.split()))
         return index.top(compiled, _PAGE) if compiled is not None else None
 
     return search
