@@ -61,6 +61,20 @@ def _embedder(text: str) -> str:
     return text
 
 
+def _deep(text: str) -> str:
+    kind, _, name = text.partition(":")
+    if text and not (kind in {"onnx", "transformers"} and name.strip()):
+        raise ValueError("must be onnx:FOLDER, transformers:PATH_OR_NAME, or nothing")
+    return text
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0.01 <= value <= 1:  # noqa: PLR2004 (also refuses what is no number)
+        raise ValueError("must be between 0.01 and 1")
+    return value
+
+
 def _url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -176,6 +190,18 @@ SETTINGS = (
         _whole(0, 1_000_000),
         1000,
         "So many papers are embedded right after they are filed, if the model is slow or paid.",
+    ),
+    Setting(
+        "deep",
+        _deep,
+        "",
+        "The model of the deep tier: onnx:FOLDER or transformers:PATH_OR_NAME; nothing is off.",
+    ),
+    Setting(
+        "deep_share",
+        _fraction,
+        0.5,
+        "How much of one core's time the deep tier may take while `serve` runs.",
     ),
     Setting(
         "contact",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DATABASE = "broadsheet.db"
 INDEX = "index"
+MODELS = "models"
+"""The folder in a home with what was made of models that lie elsewhere."""
 
 
 def load_config(flags: Mapping[str, Any], environ: Mapping[str, str]) -> config.Config:
@@ -74,6 +76,45 @@ def make_embedder(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Em
     return StaticEmbedder.load()
 
 
+def make_deep(settings: Mapping[str, Any]) -> Embedder | None:
+    """Return the embedder of the deep tier that the settings ask for, None if it is off."""
+    kind, _, name = str(settings["deep"]).partition(":")
+    if kind == "onnx":
+        from broadsheet.search.onnx import OnnxEmbedder  # noqa: PLC0415
+
+        return OnnxEmbedder(Path(name))
+    # One core, and soon done, so that a question has not to wait long for its turn.
+    return SentenceEmbedder(name, threads=1, at_once=4) if kind else None
+
+
+def choose_deep(name: str, home: Path) -> str:
+    """Return the value of the setting `deep` for the folder or name of a model, which is tried.
+
+    A folder with a model in ONNX is run so, and another one is first made such a folder below
+    `home` where that can be done here. Raises EmbeddingError if the model cannot be used.
+    """
+    kind, _, rest = name.partition(":")
+    if kind in {"onnx", "transformers"} and rest:
+        value = name
+    else:
+        folder = Path(name).expanduser()
+        value = _kind_of(folder.absolute(), home) if folder.is_dir() else f"transformers:{name}"
+    model = make_deep({"deep": value})
+    if model is not None:
+        model.query("Can it be used?")
+    return value
+
+
+def _kind_of(folder: Path, home: Path) -> str:
+    from broadsheet.search import exporting, onnx  # noqa: PLC0415
+
+    if onnx.model_file(folder) is not None:
+        return f"onnx:{folder}"
+    if not exporting.is_possible():
+        return f"transformers:{folder}"
+    return f"onnx:{exporting.export(folder, home / MODELS)}"
+
+
 def _endpoint(name: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Endpoint:
     url, variable = str(settings["embedder_url"]), str(settings["embedder_key_variable"])
     # The key of one place is never sent to another unless somebody says so.
@@ -105,6 +146,8 @@ def open_library(
     *,
     clock: Clock = utc_now,
     embedder: Embedder | None = None,
+    deep: Embedder | None = None,
+    deep_share: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
     wait: bool = True,
     unasked: int = UNASKED,
@@ -116,9 +159,11 @@ def open_library(
     `progress` is told the changes done and the changes in all while the index catches up. Without
     `wait` the index catches up in a thread that follows the record until the library is closed.
     At most `unasked` papers are embedded with a slow or paid model right after they were filed.
-    A home of an earlier schema is upgraded after a backup, of which `upgrading` is told what is
-    done and the bytes of it; `library.database.upgraded` says that it happened. `newsroom`
-    makes its sources once they are needed; without it there are none to harvest.
+    `deep` is the model of the deep tier, if there shall be one: whoever follows the record lets it
+    work for `deep_share` of one core's time. A home of an earlier schema is upgraded after a
+    backup, of which `upgrading` is told what is done and the bytes of it;
+    `library.database.upgraded` says that it happened. `newsroom` makes its sources once they are
+    needed; without it there are none to harvest.
 
     Raises StoreError if the home cannot be used and EmbeddingError if the model is damaged.
     """
@@ -129,9 +174,15 @@ def open_library(
     embedder = embedder or StaticEmbedder.load()
     database = Database(home / DATABASE, clock=clock, progress=upgrading)
     try:
-        index = EmbeddedIndex(home / INDEX, embedder)
+        index = EmbeddedIndex(home / INDEX, embedder, deep)
         library = Library(
-            database, index, embedder, clock=clock, unasked=unasked, newsroom=newsroom
+            database,
+            index,
+            embedder,
+            clock=clock,
+            unasked=unasked,
+            newsroom=newsroom,
+            deep_share=deep_share,
         )
         if not wait:
             library.follow(progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,18 +35,23 @@ from broadsheet.errors import (
     NotFoundError,
     RecordError,
     SearchIndexError,
+    SourceError,
     StoreError,
 )
 from broadsheet.papers.appearances import Again
 from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.duplicates import near_misses as find_near_misses
-from broadsheet.papers.identity import parse_external_id
+from broadsheet.papers.identity import format_paper_id, parse_external_id
 from broadsheet.papers.types import Paper, PaperId, Record, SavedPage
 from broadsheet.search import query as language
+from broadsheet.search.deepening import Deepener, DeepState
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import Embedder
-from broadsheet.search.engine import Engine, Hit, Mode, Page
+from broadsheet.search.engine import Engine, Mode, Page, Similar
 from broadsheet.search.feeding import UNASKED, Cost, Feeder, Follower, IndexState
+from broadsheet.search.query import And, Exact, Like, Or, Word
+from broadsheet.search.roles import Facet
+from broadsheet.search.understanding import Note
 from broadsheet.sources import files
 
 if TYPE_CHECKING:
@@ -57,6 +63,11 @@ BATCH_CHARACTERS = 4_000_000
 """A batch of very large records ends earlier, so that memory stays flat."""
 SYNC_EVERY = 10_000
 """After so many changes an import feeds the index."""
+
+ENTRIES = 200
+"""So many papers of a file are used to find others like them."""
+
+_BETWEEN = re.compile(r"[\s,;]+")
 
 FEW = 5000
 """So many papers are compared with each other while somebody waits for a page."""
@@ -118,6 +129,7 @@ class Status:
     days: list[editions.DayCount]
     runs: list[history.Run]
     index: IndexState
+    deep: DeepState | None
     sizes: dict[str, int]
     last_backup: str | None
     warnings: list[str]
@@ -147,15 +159,24 @@ class Library:
         clock: Clock = utc_now,
         unasked: int = UNASKED,
         newsroom: Callable[[Library], Newsroom] | None = None,
+        deep_share: float = 1.0,
     ) -> None:
-        """`newsroom` makes the sources of the library when they are first needed."""
+        """`newsroom` makes the sources of the library when they are first needed.
+
+        `deep_share` is what the deep tier of `index`, if it has one, may take of one core's time.
+        """
         self.database = database
         self.index = index
         self._clock = clock
         self._feeder = Feeder(database, index, unasked)
-        self._follower: Follower | None = None
+        self._deepener: Deepener | None = None
+        if index.deep_embedder is not None:
+            self._deepener = Deepener(
+                database, index, index.deep_embedder, self._feeder.writing, deep_share
+            )
+        self._followers: list[Follower] = []
         self.editions = Editions(database, index, clock)
-        self._engine = Engine(index, embedder, self.papers, self.resolve)
+        self._engine = Engine(index, embedder, self.papers, self.resolve, deep=index.deep_embedder)
         self._make_newsroom = newsroom
         self._newsroom: Newsroom | None = None
         self._lock = Lock()
@@ -278,17 +299,100 @@ class Library:
         A pasted id, DOI or link gives its paper alone, or nothing if it is not here. Raises
         QueryError, and PaperNotFound for an unknown `like:`.
         """
-        query = _understood(text)
+        query, notes = self.read(text)
         with self._index_told():
             page = self._engine.search(query, mode=mode, limit=limit, cursor=cursor)
-            notice = self._feeder.notice()
-        return replace(page, notice="; ".join(filter(None, (notice, page.notice))))
+        return self._told(page, notes)
 
-    def similar(self, ident: str, *, limit: int = 10, mode: Mode = "hybrid") -> list[Hit]:
-        """Return the papers most like the one that `ident` leads to; raises PaperNotFound."""
+    def read(self, text: str) -> tuple[language.Query, tuple[Note, ...]]:
+        """Return what `text` asks for, and what was understood that is not the query language.
+
+        An id alone asks for its paper, several for these papers; among other words, the ids of
+        papers that are here ask for papers like them. Raises QueryError.
+        """
+        query = _understood(text)
+        named = [w for w in query.bare if self.find(w) is not None]
+        others = [n for n in query.parts if not (isinstance(n, Word) and n.text in named)]
+        if named and others and not query.likes:
+            like = Like(",".join(str(parse_external_id(w)) for w in named[: language.MAX_LIKES]))
+            note = Note(
+                "like", f"papers like {', '.join(like.ids)}, and nearest to the other words"
+            )
+            return language.Query(And((like, *others)), query.sort, query.text), (note,)
+        is_prose = language.is_prose(text)
+        note = Note("prose", "read as a text: quotation marks, colons and brackets mean nothing")
+        return query, (note,) if is_prose else ()
+
+    def like(
+        self,
+        records: Sequence[Record],
+        text: str = "",
+        *,
+        mode: Mode = "hybrid",
+        limit: int = 20,
+    ) -> Page:
+        """Return the papers most like all of `records`, narrowed by `text` in the query language.
+
+        Records that are in the collection count as their papers, the others by title and abstract.
+        Where all are, the page's query finds the same again. At most `ENTRIES` are used. Raises
+        QueryError, and SourceError if there are none.
+        """
+        query = _understood(text)
+        used = records[:ENTRIES]
+        with self.database.read() as connection:
+            ids = store.held(connection, used)
+            papers = store.fetch(connection, list(dict.fromkeys(i for i in ids if i is not None)))
+        others = [_unfiled(r) for r, i in zip(used, ids, strict=True) if i is None]
+        if not papers and not others:
+            raise SourceError("there is no paper in this to find others like it", source="like")
+        known = Like(",".join(format_paper_id(p.id) for p in papers))
+        if not others and len(papers) <= language.MAX_LIKES:
+            query = language.Query(And((known, *query.parts)) if query.parts else known, query.sort)
+        note = _told_of(len(records), len(used), len(papers))
+        with self._index_told():
+            if query.likes:
+                page = self._engine.search(query, mode=mode, limit=limit)
+            else:
+                page = self._engine.like([*papers, *others], query, mode=mode, limit=limit)
+        return self._told(page, (Note("like", note),))
+
+    def like_file(
+        self,
+        path: Path,
+        text: str = "",
+        *,
+        mode: Mode = "hybrid",
+        limit: int = 20,
+        stdin: BinaryIO | None = None,
+    ) -> Page:
+        """Return the papers most like those in a file of any format that can be imported.
+
+        Raises UnknownFormat or SourceError if it cannot be read, and what `like` raises.
+        """
+        with files.read(path, stdin=stdin) as reading:
+            records = [item for item in reading if isinstance(item, Record)]
+        return self.like(records, text, mode=mode, limit=limit)
+
+    def _told(self, page: Page, notes: Sequence[Note]) -> Page:
+        notice = "; ".join(filter(None, (self._feeder.notice(), page.notice)))
+        return replace(page, notice=notice, understood=(*notes, *page.understood))
+
+    def similar(
+        self,
+        ident: str,
+        *,
+        limit: int = 10,
+        mode: Mode = "hybrid",
+        facet: Facet | None = None,
+    ) -> Similar:
+        """Return the papers most like the one that `ident` leads to; raises PaperNotFound.
+
+        `facet` asks for those with the same problem, method or result, told by what the sentences
+        of abstracts do; a paper that says nothing of it is compared as a whole, with a notice.
+        """
         paper = self.papers([self.resolve(ident)])[0]
         with self._index_told():
-            return self._engine.similar(paper, limit=limit, mode=mode)
+            return self._engine.similar(paper, limit=limit, mode=mode, facet=facet)
 
     @property
     def engine(self) -> Engine:
@@ -486,10 +590,13 @@ class Library:
         """Keep the index in step with the record from a thread of its own, until closed.
 
         It takes in what other processes left behind, builds anew what it finds damaged, and
-        embeds with a slow model, never with a paid one.
+        embeds with a slow model, never with a paid one. Another one works for the deep tier.
         """
-        if self._follower is None:
-            self._follower = Follower(self._feeder, interval_s, progress)
+        if self._followers:
+            return
+        self._followers.append(Follower(self._feeder, interval_s, progress))
+        if self._deepener is not None:
+            self._followers.append(Follower(self._deepener, interval_s))
 
     def sync(self) -> None:
         """Feed the index from the change log until it holds everything; only while writing."""
@@ -515,6 +622,21 @@ class Library:
         Raises EmbeddingError if the model fails, and StoreError if another process is at it.
         """
         return self._feeder.embed()
+
+    def deepen(self, share: float = 1.0) -> Iterator[tuple[int, int]]:
+        """Embed with the deep tier what it lacks, the newest and most read papers first.
+
+        Yields papers with one and papers in all, after every small step; what is done stays.
+        Work takes `share` of one core's time. Raises ConfigError if the tier is off,
+        EmbeddingError if the model fails, and StoreError if another process is at it.
+        """
+        if self._deepener is None:
+            raise ConfigError("the deep tier is off: `broadsheet deepen --model` switches it on")
+        return self._deepener.work(share)
+
+    def deep_state(self) -> DeepState | None:
+        """Return how far the deep tier has come, None if it is off."""
+        return self._deepener.state() if self._deepener is not None else None
 
     def embedding_cost(self) -> Cost:
         """Return what `embed` has to do: papers, about how many tokens, dollars if known."""
@@ -574,7 +696,7 @@ class Library:
 
     def status(self) -> Status:
         """Return what the collection holds, how it does, and what a person should know of."""
-        index = self.index_state()
+        index, deep = self.index_state(), self.deep_state()
         home = self.database.path.parent
         free = shutil.disk_usage(home).free
         with self.database.read() as connection:
@@ -585,13 +707,15 @@ class Library:
         warnings = health.warnings(
             held,
             recent,
-            notice=index.notice,
+            notice="; ".join(filter(None, (index.notice, deep.trouble if deep else ""))),
             free=free,
             last_backup=backup,
             now=self._clock().astimezone(UTC),
         )
         sizes = {"record": self.database.size(), "index": self.index.size(), "free": free}
-        return Status(__version__, HEAD, home, held, days, recent, index, sizes, backup, warnings)
+        return Status(
+            __version__, HEAD, home, held, days, recent, index, deep, sizes, backup, warnings
+        )
 
     def _last_backup(self) -> str | None:
         return keeping.last(self.database.path.parent)
@@ -662,8 +786,10 @@ class Library:
         if self._newsroom is not None:
             self._newsroom.close()
         self.index.embedder.close()
-        if self._follower is not None:
-            self._follower.stop()
+        if self._deepener is not None:
+            self._deepener.stop()
+        for follower in self._followers:
+            follower.stop()
         self.index.close()
         self.database.close()
 
@@ -688,9 +814,27 @@ def _record_named(name: str, records: Sequence[Record]) -> tuple[str, str]:
 
 
 def _understood(text: str) -> language.Query:
-    """Return what `text` asks for; a pasted id, DOI or link asks for its paper."""
+    """Return what `text` asks for; ids, DOIs or links alone ask for their papers."""
     external = parse_external_id(text)
-    return language.parse(text if external is None else f'id:"{external}"')
+    if external is not None:
+        return language.parse(f'id:"{external}"')
+    words = _BETWEEN.split(text.strip())
+    if all(map(parse_external_id, words)):
+        exact = tuple(
+            Exact("id", i) for i in dict.fromkeys(str(parse_external_id(w)) for w in words)
+        )
+        return language.Query(Or(exact) if len(exact) > 1 else exact[0], text=text)
+    return language.read(text)
+
+
+def _unfiled(record: Record) -> Paper:
+    """Return a paper that is in no collection, as far as others can be like it."""
+    return Paper(PaperId(0), record.title, record.abstract)
+
+
+def _told_of(named: int, used: int, held: int) -> str:
+    first = f"the first {used:,} of " if used < named else ""
+    return f"papers like {first}{named:,} that were given, of which {held:,} are here"
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +30,8 @@ from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper, PaperId
-from broadsheet.search.engine import Hit, Page
+from broadsheet.search.deepening import DeepState
+from broadsheet.search.engine import Hit, Page, Similar
 from broadsheet.search.highlight import Marked
 
 if TYPE_CHECKING:
@@ -146,10 +148,20 @@ def hits(found: Iterable[Hit], start: int = 1) -> None:
         _line()
 
 
+def similar(found: Similar) -> None:
+    """Print the papers most like one, and what keeps them from being all that was asked for."""
+    if found.notice:
+        _line(Text(_safe(found.notice), style="dim"))
+    hits(found.hits)
+
+
 def page(found: Page) -> None:
     """Print a page of search results with its counts."""
     if found.notice:
         _line(Text(_safe(found.notice), style="dim"))
+    for note in found.understood:
+        exact = f" (only as typed: {note.query})" if note.query else ""
+        _line(Text(_safe(note.text + exact), style="dim"))
     if not found.hits:
         _line("Nothing found. Fewer or other words, or --mode vector, may help.")
         return
@@ -340,6 +352,29 @@ def report(found: Report) -> None:
         _line("record and index agree")
 
 
+def deep_in_words(found: DeepState) -> str:
+    """Return how far the deep tier has come, and how fast."""
+    done = f"{found.embedded:,} of {found.papers:,} papers, {found.model}"
+    if found.rate is None or found.left_s is None:
+        return done
+    left = timedelta(seconds=round(found.left_s))
+    return f"{done}; {found.rate:,.1f} a second, {left} left"
+
+
+def deep(found: DeepState | None) -> None:
+    """Print how the deep tier stands."""
+    if found is None:
+        _line("The deep tier is off: `broadsheet deepen --model NAME_OR_FOLDER` switches it on.")
+        return
+    _line(deep_in_words(found))
+    if found.embedded >= found.papers:
+        _line("Every paper is embedded.")
+    elif found.rate is None:
+        _line("Nobody is at work: `broadsheet serve` embeds beside its other work, `--now` now.")
+    if found.trouble:
+        _line(Text("! ", "bold") + _safe(found.trouble))
+
+
 def status(found: Status) -> None:
     """Print what the collection holds, how it does, and what a person should know of."""
     held, index = found.held, found.index
@@ -352,6 +387,7 @@ def status(found: Status) -> None:
         "set aside": f"{held.rejects:,} records",
         "decisions": f"{held.decisions:,} by hand",
         "index": f"{index.text:,} of {index.last:,} changes, {index.model}",
+        "deep tier": "off" if found.deep is None else deep_in_words(found.deep),
         "on disk": ", ".join(f"{name} {size}" for name, size in megabytes.items()),
         "last backup": found.last_backup or "none",
     }
@@ -468,10 +504,106 @@ def settings(rows: Sequence[tuple[str, str, str, str]]) -> None:
     _table(("setting", "value", "from", "what it is"), rows)
 
 
-def figures(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print judgements of search, one line a set."""
-    shown = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
-    _table(list(rows[0]), shown, " ".join(rows[0]))
+def figures(found: Mapping[str, Any]) -> None:
+    """Print how well one mode of search does on one set."""
+    _table(list(found), [[_figure(v) for v in found.values()]], " ".join(found))
+
+
+def _figure(value: float | str | None, form: str = ".3f") -> str:
+    if value is None:
+        return ""
+    return f"{value:{form}}" if isinstance(value, float) else str(value)
+
+
+def compared(found: Mapping[str, Any]) -> None:
+    """Print what each tier achieves on each set, and the differences with their intervals."""
+    for each in found["skipped"]:
+        _line(Text(_safe(f"skipped {each['set']}: {each['reason']}"), "dim"))
+    if not found["sets"]:
+        _line("There is no judged set.")
+        return
+    if len(found["sets"]) == 1:
+        _measured(found["sets"][0])
+    else:
+        _side_by_side(found)
+    _differences(found)
+
+
+def _measured(judged: Mapping[str, Any]) -> None:
+    """Print all measures of the tiers on one set."""
+    _line(_safe(f"{judged['set']}: {judged['docs']:,} documents, {judged['queries']:,} queries\n"))
+    names = list(next(iter(judged["tiers"].values())))
+    rows = [
+        (tier, *(_figure(v, ".1f" if m.startswith("ms") else ".3f") for m, v in values.items()))
+        for tier, values in judged["tiers"].items()
+    ]
+    _table(("tier", *names), rows, " ".join(names))
+
+
+def _side_by_side(found: Mapping[str, Any]) -> None:
+    """Print one measure of all tiers on all sets, with the times of all sets together."""
+    tiers, measure = found["tiers"], found["measure"]
+    rows = [
+        (s["set"], f"{s['queries']:,}", *(_figure(s["tiers"][t][measure]) for t in tiers))
+        for s in found["sets"]
+    ]
+    means = found["means"]
+    rows.append(("mean", "", *(_figure(means[t][measure]) for t in tiers)))
+    rows += [
+        (name, "", *(_figure(means[t][name], ".1f") for t in tiers))
+        for name in ("ms_p50", "ms_p99")
+    ]
+    _numbers((measure, "queries", *tiers), rows)
+
+
+def _differences(found: Mapping[str, Any]) -> None:
+    _line("\nDifferences, and between what 95 of 100 resamples of the queries put them")
+    rows, last = [], ""
+    for each in found["differences"]:
+        pair = f"{each['tier']} - {each['over']}"
+        made = [f"{each[name]:+.3f}" for name in ("difference", "low", "high")]
+        rows.append(("" if pair == last else pair, each["set"], *made))
+        last = pair
+    _table(("tiers", "set", found["measure"], "low", "high"), rows, f"{found['measure']} low high")
+
+
+def _numbers(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table of which all columns but the first are numbers."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for number, name in enumerate(columns):
+        table.add_column(_safe(name), justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*(Text(_safe(cell)) for cell in row))
+    _console.print(table)
+
+
+def perturbed(found: Mapping[str, Any]) -> None:
+    """Print what becomes of known items when their queries are written otherwise."""
+    rows = [
+        (r["set"], r["kind"], f"{r['changed']:,}", f"{r['were']:,}",
+         *(_figure(r[name]) for name in ("kept", "mrr_before", "mrr_after")))
+        for r in found["rows"]
+    ]  # fmt: skip
+    _table(
+        ("set", "what is changed", "queries", "found", "kept", "mrr", "after"),
+        rows,
+        "queries found kept mrr after",
+    )
+
+
+def saved_pages(found: Mapping[str, Any]) -> None:
+    """Print how much of saved pages each tier brings back."""
+    _line(f"{found['papers']:,} papers, {found['on_pages']:,} of them on the pages\n")
+    depths = list(found["rows"][0]["found"]) if found["rows"] else []
+    rows = [
+        (
+            f"{r['page']} {r['words']} ({r['on_page']})", r["tier"],
+            *(_figure(n, ".1f") for n in r["found"].values()),
+            _figure(r["ap"]), _figure(r["ap_among_pages"]),
+        )
+        for r in found["rows"]
+    ]  # fmt: skip
+    _numbers(("page", "tier", *depths, "ap", "ap among pages"), rows)
 
 
 def identity(found: Mapping[str, Any]) -> None:

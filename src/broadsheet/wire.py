@@ -16,7 +16,8 @@ from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper, PaperId, SavedPage
-from broadsheet.search.engine import Hit, Page
+from broadsheet.search.deepening import DeepState
+from broadsheet.search.engine import Hit, Page, Similar
 from broadsheet.search.ranking import Reason
 
 if TYPE_CHECKING:
@@ -92,6 +93,17 @@ def page(found: Page) -> Json:
             for name, values in found.facets.items()
         },
         "next": found.next,
+        "notice": found.notice,
+        "understood": [note._asdict() for note in found.understood],
+    }
+
+
+def similar(ident: str, found: Similar) -> Json:
+    """Return the papers most like the one with the id `ident`."""
+    return {
+        "id": ident,
+        "facet": found.facet,
+        "hits": [hit(h) for h in found.hits],
         "notice": found.notice,
     }
 
@@ -288,6 +300,12 @@ def reconciliation(found: Reconciliation) -> Json:
     }
 
 
+def deep(found: DeepState | None) -> Json:
+    """Return how the deep tier stands, each fact null where it is off."""
+    facts = dict.fromkeys(DeepState._fields) if found is None else found._asdict()
+    return {"is_on": found is not None, **facts}
+
+
 def status(
     found: Status, harvest: Sequence[Standing] | None = None, warnings: Sequence[str] = ()
 ) -> Json:
@@ -313,6 +331,7 @@ def status(
         "runs": [run(r) for r in found.runs],
         "sequence": index.last,
         "index": index._asdict(),
+        "deep": deep(found.deep),
         "sizes": found.sizes,
         "last_backup": found.last_backup,
         "warnings": [*warnings, *found.warnings],

@@ -124,7 +124,7 @@ def test_search_goes_by_words_until_the_last_paper_is_embedded(home, pace):
                     assert page.notice.startswith(said)
                     assert "`broadsheet rebuild --vectors`" in page.notice
                     assert titles(reader, "kilns at tides") == words
-                    assert reader.similar("p3")
+                    assert reader.similar("p3").hits
 
         assert done == [(10, 30), (20, 30), (30, 30)]
         assert sorted(model.texts) == sorted(p.text for p in library.papers(range(1, 31)))

@@ -42,7 +42,7 @@ with open_library(home) as library:
         for mode in ("hybrid", "text", "vector"):
             page = library.search(query, mode=mode)
             missed += query not in [hit.paper.title for hit in page.hits]
-        missed += not library.similar("p1")
+        missed += not library.similar("p1").hits
         totals.append(library.search("source:invented").total)
         rounds += 1
     fallen = [pair for pair in zip(totals, totals[1:]) if pair[1] < pair[0]]

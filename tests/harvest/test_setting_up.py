@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from broadsheet import config
 from broadsheet.errors import ConfigError, SourceNotFound
 from broadsheet.harvest.registry import ENABLED, KEY_VARIABLE, Registry
-from broadsheet.harvest.setting_up import add_feeds, example, switch
+from broadsheet.harvest.setting_up import add_feeds, example, keep, switch
 
 BUILT_IN = Registry({}, {}).names
 LINES = example().splitlines()
@@ -148,6 +148,21 @@ def test_switches_do_what_they_say(tmp_path_factory, text, switches):
         switch(home, name, is_on=is_on)
         wanted.setdefault("sources", {}).setdefault(name, {})["enabled"] = is_on
     assert tomllib.loads(file.read_text()) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "port = 1\n", "# mine\n[sources.hf]\nenabled = true\n", 'deep = "x:y" # so\n']
+)
+def test_settings_are_kept_beside_all_else(tmp_path: Path, text: str):
+    """A setting that is no source's is written or replaced, before the tables of sources."""
+    file = tmp_path / config.FILE_NAME
+    file.write_text(text)
+    keep(tmp_path, {"deep": "onnx:model", "deep_share": 0.25})
+    keep(tmp_path, {"deep": ""})
+
+    wanted = tomllib.loads(text) | {"deep": "", "deep_share": 0.25}
+    assert tomllib.loads(file.read_text()) == wanted
+    assert all(line in file.read_text() for line in text.splitlines() if "deep" not in line)
 
 
 def test_a_file_that_would_come_to_harm_is_left_alone(tmp_path: Path):

@@ -25,6 +25,7 @@ from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import Pace, StaticEmbedder
 from broadsheet.search.query import parse
 from broadsheet.search.text_index import bare_words
+from broadsheet.search.understanding import typed
 
 NOW = "2026-03-17T06:30:00Z"
 SUBJECTS = ["tides", "moons", "kilns", "harbours", "copper", "lanterns", "rivers"]
@@ -113,22 +114,21 @@ def test_the_nearest_with_conditions_are_brute_force(
     for question in ("copper moons over rivers", "study of lanterns"):
         vector = embedder.embed([question])[0]
         cosines = index.cosines(vector, list(PAPERS))
-        fitting = [
-            (c, n) for c, n in zip(cosines, PAPERS, strict=True) if CONDITIONS[text](PAPERS[n])
-        ]
+        fitting = [(c, n) for n, c in cosines.items() if CONDITIONS[text](PAPERS[n])]
         expected = [n for _, n in sorted(fitting, key=lambda f: (-f[0], f[1]))]
         for k in (1, 3, 20, 200):
             found = index.vector(vector, parse(text), k)
             assert [p for p, _ in found] == expected[:k]
-            assert [c for _, c in found] == index.cosines(vector, expected[:k])
+            assert dict(found) == index.cosines(vector, expected[:k])
 
 
 def test_cosines_are_those_of_the_texts(index: EmbeddedIndex, embedder: StaticEmbedder):
     """Kept vectors differ from those of the texts by rounding alone, unknown papers have none."""
     vector = embedder.embed(["copper moons over rivers"])[0]
     exact = embedder.embed([p.text for p in PAPERS.values()]) @ vector
-    assert index.cosines(vector, list(PAPERS)) == pytest.approx(exact.tolist(), abs=0.01)
-    assert index.cosines(vector, [999]) == [0]
+    wanted = dict(zip(PAPERS, exact.tolist(), strict=True))
+    assert index.cosines(vector, list(PAPERS)) == pytest.approx(wanted, abs=0.01)
+    assert index.cosines(vector, [999]) == {}
     assert index.paper_vector(999) is None
     kept = index.paper_vector(7)
     assert kept is not None
@@ -147,18 +147,22 @@ def test_scores_of_some_are_the_scores_of_all(index: EmbeddedIndex, text: str):
     everything = dict(index.text(words, query, 500))
     assert everything
     asked = [*range(1, 121, 2), 999]
-    some = index.text_scores(words, query, asked)
-    assert some == pytest.approx({p: s for p, s in everything.items() if p in asked})
+    whole = index.scoring(typed(query.words), list(everything))
+    some = index.scoring(typed(query.words), asked)
+    bm25 = dict(zip(everything, whole.bm25.tolist(), strict=True))
+    for paper, score in zip(asked, some.bm25.tolist(), strict=True):
+        if paper in bm25:
+            assert score == pytest.approx(bm25[paper], rel=1e-5)
     assert index.count(words, query)[0] == len(everything)
     assert sorted(index.newest(words, query, 500)) == sorted(everything)
 
 
 def test_without_papers_there_are_no_scores(index: EmbeddedIndex):
     """Asking about no papers, or with words that are none, gives no scores and no matches."""
-    assert index.text_scores(["tides"], parse("tides"), []) == {}
-    assert index.text_scores(["♥"], parse("♥"), [1, 2]) == {}
-    assert index.text(["♥"], parse("♥"), 5) == []
-    assert index.count(["♥"], parse("♥"))[0] == 0
+    assert index.scoring(typed(["tides"]), []).scores.tolist() == []
+    assert index.scoring(typed(["♥"]), [1, 2]).scores.tolist() == [0, 0]
+    assert index.text(typed(["♥"]), parse("♥"), 5) == []
+    assert index.count(typed(["♥"]), parse("♥"))[0] == 0
     assert index.count([], parse(""))[0] == 120
 
 
@@ -168,12 +172,12 @@ def test_an_empty_index_answers(tmp_path: Path, embedder: StaticEmbedder):
     vector = embedder.embed(["tides"])[0]
     assert index.sequence == 0
     assert held(index) == ([], [])
-    assert index.text(["tides"], query, 5) == index.vector(vector, query, 5) == []
-    assert index.newest(["tides"], query, 5) == []
-    assert index.text_scores(["tides"], query, [1]) == {}
-    assert index.cosines(vector, [1, 2]) == [0, 0]
+    assert index.text(typed(["tides"]), query, 5) == index.vector(vector, query, 5) == []
+    assert index.newest(typed(["tides"]), query, 5) == []
+    assert index.scoring(typed(["tides"]), []).scores.tolist() == []
+    assert index.cosines(vector, [1, 2]) == {}
     assert index.paper_vector(1) is None
-    total, facets = index.count(["tides"], query)
+    total, facets = index.count(typed(["tides"]), query)
     assert total == 0
     assert not any(facets.values())
 
@@ -183,7 +187,7 @@ def test_an_empty_index_answers(tmp_path: Path, embedder: StaticEmbedder):
 
 def test_applying_again_changes_nothing(own: EmbeddedIndex):
     """Changes that are held already are not taken in a second time."""
-    before = own.text(["tides"], parse(""), 50)
+    before = own.text(typed(["tides"]), parse(""), 50)
     assert own.try_lock()
     for _ in range(2):
         own.apply([PAPERS[11]], [1], 12)
@@ -191,7 +195,7 @@ def test_applying_again_changes_nothing(own: EmbeddedIndex):
     own.unlock()
     assert held(own) == (list(range(2, 12)), list(range(2, 12)))
     assert own.sequence == 12
-    assert own.text(["tides"], parse(""), 50) != before
+    assert own.text(typed(["tides"]), parse(""), 50) != before
 
 
 def test_a_paper_is_never_held_twice(own: EmbeddedIndex, embedder: StaticEmbedder):
@@ -204,7 +208,7 @@ def test_a_paper_is_never_held_twice(own: EmbeddedIndex, embedder: StaticEmbedde
     later.unlock()
     everyone = list(range(1, 13))
     assert held(later) == (everyone, everyone)
-    assert {p for p, _ in later.text(["solar"], parse(""), 50)} == {3, 7, 10, 11, 12}
+    assert {p for p, _ in later.text(typed(["solar"]), parse(""), 50)} == {3, 7, 10, 11, 12}
 
 
 def test_a_crash_between_the_parts_is_made_good(own: EmbeddedIndex, embedder: StaticEmbedder):
@@ -264,7 +268,7 @@ def test_a_reader_follows_a_writer(own: EmbeddedIndex, embedder: StaticEmbedder)
     assert held(reader)[0] == list(range(1, 11))
     assert own.try_lock()
     own.apply([paper(11, "Solar kiln")], [1, 2], 13)
-    assert [p for p, _ in reader.text(["solar"], parse(""), 5)] == [11]
+    assert [p for p, _ in reader.text(typed(["solar"]), parse(""), 5)] == [11]
     assert held(reader) == (list(range(3, 12)), list(range(3, 12)))
     parts = own.begin()
     parts.fill([PAPERS[5]])
@@ -366,7 +370,7 @@ def test_words_of_another_format_are_built_anew(tmp_path: Path, embedder: Static
         assert library.search("tides", mode="text").total == 1
     assert spy.texts == []
     left = {p.relative_to(tmp_path / "index").as_posix() for p in tmp_path.glob("index/g*/*")}
-    assert left == {"g1/vectors", "g2/text", "g2/text.json"}
+    assert left == {"g1/vectors", "g2/text", "g2/text.json", "g2/words"}
 
 
 @pytest.mark.parametrize("model", [None, "older"])
@@ -408,6 +412,7 @@ def test_check_tells_what_is_wrong(tmp_path: Path, embedder: StaticEmbedder):
             store.file(connection, [record("c", "Moons")], NOW)
         assert library.check().problems == [
             "the text index lacks 1 papers (p3…)",
+            "the words index lacks 1 papers (p3…)",
             "the vectors index lacks 1 papers (p3…)",
             "the index holds sequence 2 of 3",
         ]
@@ -494,7 +499,7 @@ def _answers(library: Library, embedder: StaticEmbedder) -> list[object]:
     for title in TITLES:
         vector = embedder.embed([title])[0]
         answers.append(library.index.vector(vector, parse(""), 5))
-        answers.append({p for p, _ in library.index.text(title.split(), parse(""), 50)})
+        answers.append({p for p, _ in library.index.text(typed(title.split()), parse(""), 50)})
         page = library.search(f'title:"{title}"', limit=50)
         answers.append(sorted((hit.paper for hit in page.hits), key=lambda p: p.id))
         answers.append((page.total, {n: sorted(v) for n, v in page.facets.items()}))

@@ -213,7 +213,7 @@ def test_text_mode_finds_words_alone(library: Library):
 
 def test_text_mode_is_true_to_its_words_when_asked_for_the_like(small: Library):
     """Papers like another, by words alone, share words with it and are near in nothing else."""
-    for hit in small.similar("p1", mode="text"):
+    for hit in small.similar("p1", mode="text").hits:
         assert {r.kind for r in hit.reasons} <= {"words", "title", "abstract", "summary"}
         assert hit.score > 0
 
@@ -306,7 +306,7 @@ def test_like_leaves_its_paper_out(library: Library, mode: Mode):
     """Papers like one never include it, whatever else is asked for."""
     for text in ("like:p5", "like:10.1000/4 cat:cs.*", "moons like:p5 sort:date"):
         assert 5 not in ids(library.search(text, mode=mode, limit=1000).hits)
-    assert 5 not in [h.paper.id for h in library.similar("p5", limit=50, mode=mode)]
+    assert 5 not in [h.paper.id for h in library.similar("p5", limit=50, mode=mode).hits]
 
 
 def test_like_counts_its_paper_only_where_it_would_be(library: Library):
@@ -320,7 +320,7 @@ def test_like_counts_its_paper_only_where_it_would_be(library: Library):
 def test_the_most_alike_come_first(library: Library):
     """The papers most like one share more of its words with it than the others do."""
     own = set(stems(library.papers([5])[0].text))
-    hits = library.similar("p5", limit=100)
+    hits = library.similar("p5", limit=100).hits
     shared = [len(own & set(stems(h.paper.text))) for h in hits]
     assert sum(shared[:10]) > sum(shared[-10:])
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
@@ -332,7 +332,7 @@ def test_like_without_a_word_in_common_goes_by_meaning(home):
     with open_library(home) as library:
         records = (Record("file", t, t, submitted=f"20{n}0-01-01") for n, t in enumerate(texts, 1))
         list(library.file(records, source="test", counts=Counter()))
-        hits = library.similar("p1", limit=3)
+        hits = library.similar("p1", limit=3).hits
         assert len(hits) == 3
         assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
         assert hits[0].score > 0

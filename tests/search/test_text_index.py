@@ -12,6 +12,7 @@ from broadsheet.papers.types import ExternalId, Paper, PaperId
 from broadsheet.search import manifest
 from broadsheet.search.query import FIELDS, parse
 from broadsheet.search.text_index import MAX_TERMS, TextIndex, bare_words, stems
+from broadsheet.search.understanding import typed
 
 S2 = "0123456789abcdef0123456789abcdef01234567"
 
@@ -249,7 +250,7 @@ def test_the_newest_come_first(index: TextIndex):
 
 def test_facets_count_the_matches(index: TextIndex):
     """Sources, years, categories and venues are counted among the matches alone, most first."""
-    compiled = index.compile(["graph", "tides"], parse(""))
+    compiled = index.compile(typed(["graph", "tides"]), parse(""))
     assert compiled is not None
     total, facets = index.count(compiled)
     assert total == 4
@@ -264,7 +265,7 @@ def test_facets_count_the_matches(index: TextIndex):
 
 def test_a_word_in_the_title_counts_for_more(index: TextIndex):
     """A paper with the word in title and abstract stands before one with it in the abstract."""
-    compiled = index.compile_words(["robust"])
+    compiled = index.compile_words(typed(["robust"]))
     assert compiled is not None
     assert [p for p, _ in index.top(compiled, 9)] == [5, 1]
 
@@ -272,10 +273,10 @@ def test_a_word_in_the_title_counts_for_more(index: TextIndex):
 @pytest.mark.parametrize("text", ["cat:cs.LG", "date:2026", "has:doi", "-graph", "source:hf"])
 def test_conditions_do_not_score(index: TextIndex, text: str):
     """A filter beside words leaves the scores of the words as they are."""
-    alone = index.compile_words(["tides", "graph", "mesh", "words"])
+    alone = index.compile_words(typed(["tides", "graph", "mesh", "words"]))
     assert alone is not None
     scores = dict(index.top(alone, 99))
-    narrowed = index.compile(["tides", "graph", "mesh", "words"], parse(text))
+    narrowed = index.compile(typed(["tides", "graph", "mesh", "words"]), parse(text))
     assert narrowed is not None
     for number, score in index.top(narrowed, 99):
         assert score == pytest.approx(scores[number])
@@ -356,7 +357,7 @@ def test_two_writers_are_refused(own: TextIndex):
 def test_an_empty_index(tmp_path: Path):
     """A new index holds nothing and answers everything."""
     index = TextIndex(tmp_path / "text")
-    compiled = index.compile(["graph"], parse("graph"))
+    compiled = index.compile(typed(["graph"]), parse("graph"))
     assert compiled is not None
     assert (index.papers, index.highest, index.sequence) == (0, 0, 0)
     assert index.top(compiled, 5) == []

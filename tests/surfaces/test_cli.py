@@ -87,7 +87,8 @@ def test_search_for_programs(mode, filled):
     """`search --json` gives the page with hits, reasons, highlights and counts."""
     found = answer("--home", filled, "search", "cheese", "caves", "--mode", mode, "-n", 3)
 
-    assert set(found) == {"query", "mode", "total", "took_ms", "hits", "facets", "next", "notice"}
+    told = {"query", "mode", "total", "took_ms", "hits", "facets", "next", "notice", "understood"}
+    assert set(found) == told
     assert (found["query"], found["mode"]) == ("cheese caves", mode)
     hit = found["hits"][0]
     assert set(hit) >= (PAPER - {"year"}) | {"score", "reasons", "highlights", "categories"}
@@ -163,11 +164,39 @@ def test_similar_leaves_the_paper_itself_out(filled):
     found = answer("--home", filled, "similar", "2601.01234", "-n", 4)
     shown = called("--home", filled, "similar", "2601.01234", "-n", 2).stdout.decode()
 
-    assert set(found) == {"id", "hits"}
+    assert set(found) == {"id", "facet", "hits", "notice"}
     assert len(found["hits"]) == 4
     assert FULL["title"] not in [h["title"] for h in found["hits"]]
     assert all(h["reasons"] for h in found["hits"])
     assert re.match(r" 1 .+  p\d+\n", shown)
+
+
+def test_similar_by_facet(filled):
+    """`similar --facet` shows the sentence that is alike, or says why it cannot."""
+    for facet in ("problem", "method", "result"):
+        found = answer("--home", filled, "similar", "2601.01234", "--facet", facet, "-n", 2)
+        shown = called("--home", filled, "similar", "2601.01234", "--facet", facet).stdout.decode()
+        assert len(found["hits"]) == 2
+        assert (found["facet"] == facet) != bool(found["notice"])
+        assert f"{facet} " in shown
+    wrong = called("--home", filled, "similar", "2601.01234", "--facet", "colour")
+    assert wrong.returncode == 2
+
+
+def test_a_file_of_references_finds_the_like(filled, tmp_path):
+    """`search --like-file` takes a file, with or without words; neither of both is a mistake."""
+    file = tmp_path / "refs.bib"
+    file.write_text("@article{a, title={Whole Cheese Networks}}", "utf-8")
+    found = answer("--home", filled, "search", "--like-file", file, "-n", 3)
+    narrowed = answer("--home", filled, "search", "--like-file", file, "year:1800")
+    shown = called("--home", filled, "search", "--like-file", file)
+
+    assert found["query"].startswith("like:p")
+    assert FULL["title"] not in {h["title"] for h in found["hits"]}
+    assert len(found["hits"]) == 3
+    assert narrowed["hits"] == []
+    assert b"apers like 1 that were given, of which 1 are here" in shown.stdout
+    assert called("--home", filled, "search").returncode == 2
 
 
 def test_what_is_not_there_exits_1(filled):

@@ -103,6 +103,18 @@ def test_similar_papers(client, kitchen):
     assert all(h["reasons"] for h in found["hits"])
 
 
+@pytest.mark.parametrize("facet", ["problem", "method", "result"])
+def test_similar_papers_by_facet(client, library, kitchen, facet):
+    """A facet puts them in its order or says that the paper tells nothing of it."""
+    found = fetch(client, f"/api/papers/{kitchen}/similar?facet={facet}&limit=4")
+
+    forms.SimilarForm.model_validate(found)
+    expected = wire.similar(kitchen, library.similar(kitchen, facet=facet, limit=4))
+    assert found == orjson.loads(orjson.dumps(expected))
+    assert (found["facet"] == facet) != (f"no {facet} to compare by" in found["notice"])
+    fetch_problem(client, f"/api/papers/{kitchen}/similar?facet=colour", 400)
+
+
 def test_latest(client, library):
     """The newest papers come in the order of the library, from any offset."""
     found = fetch(client, "/api/latest?limit=5&offset=2")

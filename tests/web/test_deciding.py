@@ -358,7 +358,7 @@ def test_any_host_is_judged(host):
 
 
 def test_no_request_for_reading_changes_anything(client, library, twice):
-    """Every address that is read with GET leaves the record and the decisions as they are."""
+    """Every GET, and every POST that only asks, leaves the record and the decisions as they are."""
     before = state(library)
     urls = [
         "/", "/?q=moon", "/2026", "/2026/03", "/2026/w12", "/2026/03/17", "/search?q=moon",
@@ -368,12 +368,19 @@ def test_no_request_for_reading_changes_anything(client, library, twice):
         "/export/jsonl", "/api/search?q=moon", f"/api/papers/{twice}", "/api/openapi.json",
         f"/api/papers/{twice}/similar", "/api/latest", "/api/edition", "/api/calendar",
         "/api/edition/papers?section=more", "/api/duplicates", "/api/decisions", "/api/status",
+        "/like",
     ]  # fmt: skip
     for url in urls:
         assert client.get(url).status_code < 400, url
     reading = [r for router in ROUTERS for r in router.routes if "GET" in r.methods]
     missed = [r.path for r in reading if not any(r.path_regex.match(u.split("?")[0]) for u in urls)]
     assert missed == []
+    asked = {"papers": "@misc{x, title={Moons over harbours that nobody has filed}}"}
+    answers = [
+        client.post("/like", data=form(client, "/like", "/like") | asked),
+        client.post("/api/search/like", content=asked["papers"]),
+    ]
+    assert [a.status_code for a in answers] == [200, 200]
     for path in ("merge", "apart", "split", "undo"):
         answer = client.get(f"/decide/{path}?one=p1&other=p2&number=1")
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

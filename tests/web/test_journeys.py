@@ -45,7 +45,7 @@ def test_today_a_paper_similar_and_back(page):
     title = first.inner_text()
     first.click()
     assert heading(page) == title
-    similar = page.locator(".similar").get_by_role("link").first
+    similar = page.locator(".similar article").get_by_role("link").first
     other = similar.inner_text()
     similar.click()
     assert heading(page) == other != title

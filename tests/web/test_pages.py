@@ -250,6 +250,24 @@ def test_unknown_paper_is_not_found(client, ident):
     assert ("https://doi.org/10.5555/nobody" in [a["href"] for a in page.links]) == ("10." in ident)
 
 
+def test_similar_papers_by_facet(client, library, kitchen):
+    """The page of a paper offers each facet, and shows what is alike in the one that is chosen."""
+    whole = read(client, f"/paper/{kitchen}")
+    offered = [a["href"] for a in whole.links if a["href"].endswith("#similar")]
+
+    assert offered == [
+        f"/paper/{kitchen}{q}#similar"
+        for q in ("", "?facet=problem", "?facet=method", "?facet=result")
+    ]
+    for facet in ("problem", "method", "result"):
+        found = library.similar(kitchen, facet=facet, limit=6)
+        page = read(client, f"/paper/{kitchen}?facet={facet}")
+        leads = [f"/paper/{format_paper_id(h.paper.id)}" for h in found.hits]
+        assert [a["href"] for a in page.links if a["href"] in leads] == leads
+        assert found.notice in page.text
+    assert "to compare by" not in whole.text
+
+
 def test_paper_page_stands_without_the_index(client, library, kitchen, monkeypatch):
     """When the index fails the page shows the record, without similar papers."""
     monkeypatch.setattr(library, "similar", raising(SearchIndexError("the index is damaged")))

@@ -9,6 +9,7 @@ import typer
 
 from broadsheet.cli import (  # noqa: F401 (they add commands)
     deciding,
+    deepening,
     editions,
     filing,
     finding,

@@ -77,7 +77,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
 
     Its index is brought up to date first or, without `wait`, meanwhile.
     """
-    from broadsheet.factory import make_embedder, make_newsroom, open_library
+    from broadsheet.factory import make_deep, make_embedder, make_newsroom, open_library
 
     settings = settings_of(home=home)
     with (
@@ -85,6 +85,8 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
         open_library(
             settings["home"],
             embedder=make_embedder(settings, os.environ),
+            deep=make_deep(settings),
+            deep_share=settings["deep_share"],
             progress=progress,
             wait=wait,
             unasked=settings["embedder_unasked"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,9 +23,15 @@ from broadsheet.cli.base import (
 
 @app.command()
 def search(
-    query: Annotated[list[str], typer.Argument(help='Words, "phrases", -not, author:… year:…')],
+    query: Annotated[
+        list[str] | None, typer.Argument(help='Words, "phrases", -not, author:… year:…')
+    ] = None,
     limit: Limit = 10,
     mode: ModeName = None,
+    like_file: Annotated[
+        Path | None,
+        typer.Option(help="Find papers like those in this file (BibTeX, RIS, …); - reads a pipe."),
+    ] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -31,8 +39,15 @@ def search(
     """Find papers by words and by meaning, best first, with reasons."""
     from broadsheet import present, wire
 
+    words, how = " ".join(query or ()), mode_of(mode, home)
+    if not words and like_file is None:
+        raise typer.BadParameter("say what to search for, or give a --like-file")
     with opened(home) as library:
-        page = library.search(" ".join(query), mode=mode_of(mode, home), limit=limit, cursor=cursor)
+        if like_file is not None and cursor is None:
+            stdin = sys.stdin.buffer if str(like_file) == "-" else None
+            page = library.like_file(like_file, words, mode=how, limit=limit, stdin=stdin)
+        else:
+            page = library.search(words, mode=how, limit=limit, cursor=cursor)
     if as_json:
         print_json(wire.page(page))
     else:
@@ -44,18 +59,22 @@ def similar(
     ident: Ident,
     limit: Limit = 10,
     mode: ModeName = None,
+    facet: Annotated[
+        Literal["problem", "method", "result"] | None,
+        typer.Option(help="Those with the same problem, method or result."),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the papers most like one."""
+    """Find the papers most like one, as a whole or in one facet."""
     from broadsheet import present, wire
 
     with opened(home) as library:
-        hits = library.similar(ident, limit=limit, mode=mode_of(mode, home))
+        found = library.similar(ident, limit=limit, mode=mode_of(mode, home), facet=facet)
     if as_json:
-        print_json({"id": ident, "hits": [wire.hit(h) for h in hits]})
+        print_json(wire.similar(ident, found))
     else:
-        present.hits(hits)
+        present.similar(found)
 
 
 @app.command()

@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from broadsheet.cli.base import AsJson, ModeName, app, mode_of, print_json
 
+if TYPE_CHECKING:
+    from broadsheet.measure.quality import Models
+    from broadsheet.measure.remembered import Remembered
+
 
 @app.command("eval")
 def eval_(
-    folder: Annotated[Path, typer.Argument(help="A folder with queries.jsonl and qrels.tsv.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder with queries.jsonl and qrels.tsv.")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option("--all", help="Compare all tiers on every set below a folder.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="The name of a set below --all; more than once.")
+    ] = None,
+    titles: Annotated[
+        int, typer.Option(min=0, help="Look for papers of --corpora by so many of their titles.")
+    ] = 0,
+    corpora: Annotated[Path | None, typer.Option(help="A folder of JSON Lines.")] = None,
+    pool_size: Annotated[
+        int, typer.Option(min=1, help="Among how many abstracts, without titles.")
+    ] = 10_000,
+    perturb: Annotated[
+        bool, typer.Option("--perturb", help="Show what another wording does to known items.")
+    ] = False,
+    deep: Annotated[
+        str | None, typer.Option(help="The model of a deep tier: onnx:… or transformers:…")
+    ] = None,
+    against: Annotated[
+        list[str] | None, typer.Option(help="A model to compare with; more than once.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="A folder that keeps the vectors of these models.")
+    ] = None,
+    measure: Annotated[str, typer.Option(help="What the tables show.")] = "ndcg_10",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="So many queries of each set, always the same.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A file for the figures of each query.")] = None,
     corpus: Annotated[
         Path | None, typer.Option(help="The documents, if not in the folder.")
     ] = None,
@@ -22,19 +61,92 @@ def eval_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge search on a folder of queries with judged documents (BEIR form)."""
+    """Judge search on queries with judged documents (BEIR form), or on titles of papers."""
     from broadsheet import present
-    from broadsheet.measure import quality
+    from broadsheet.measure import judged, known, quality
     from broadsheet.present import Bar
 
-    with Bar("queries") as bar:
-        found = quality.judge(
-            folder, corpus=corpus, mode=mode_of(mode, None), pool=pool, progress=bar.show
-        )
+    if measure not in quality.MEASURES:
+        raise typer.BadParameter(f"{measure!r} is none of {', '.join(quality.MEASURES)}")
+    if not (folder or root or titles) or (titles and corpora is None):
+        raise typer.BadParameter("give a folder, --all ROOT, or --titles N with --corpora DIR")
+    sets, skipped = judged.find(root, corpus, only or ()) if root else ([], {})
+    if folder:
+        sets.append(judged.read(folder, corpus, pool=pool))
+    if titles and corpora:
+        sets.append(judged.titles(corpora, titles, pool_size, with_titles=perturb))
+    sets = [each.sample(limit) if limit else each for each in sets]
+    search_mode = mode_of(mode, None)
+    found: dict[str, Any]
+    with Bar("") as bar:
+        if perturb:
+            found = known.perturb(sets, search_mode, progress=bar.show)
+            show = present.perturbed
+        elif folder:
+            found = quality.judge(sets[0], mode=search_mode, progress=bar.show)
+            show = present.figures
+        else:
+            with _models(deep, against or [], cache) as models:
+                figures = quality.judge_all(sets, models, progress=bar.show)
+            if out:
+                quality.write_queries(figures, out)
+            found = quality.report(figures, skipped, measure)
+            show = present.compared
     if as_json:
         print_json(found)
     else:
-        present.figures([found])
+        show(found)
+
+
+@contextmanager
+def _models(deep: str | None, against: Sequence[str], cache: Path | None) -> Iterator[Models]:
+    """Give the named models, whose vectors are kept in `cache` or until the end."""
+    from broadsheet.measure.quality import Models
+
+    with TemporaryDirectory(prefix="broadsheet-eval-") as scratch:
+        folder = cache or Path(scratch)
+        yield Models(
+            _remembered(deep, folder) if deep else None,
+            {name.rpartition("/")[2]: _remembered(name, folder) for name in against},
+        )
+
+
+def _remembered(name: str, folder: Path) -> Remembered:
+    from broadsheet.factory import make_deep
+    from broadsheet.measure.remembered import Remembered
+
+    model = make_deep({"deep": name})
+    if model is None:
+        raise typer.BadParameter(f"{name!r} is no model: write onnx:FOLDER or transformers:NAME")
+    return Remembered(model, folder)
+
+
+@app.command("eval-pages")
+def eval_pages(
+    pages: Annotated[Path, typer.Argument(help="A folder of saved pages.")],
+    queries: Annotated[
+        list[str], typer.Argument(metavar="NAME=WORDS…", help="What each page was searched for.")
+    ],
+    corpora: Annotated[Path, typer.Option(help="A folder of JSON Lines to search beside them.")],
+    home: Annotated[
+        Path | None, typer.Option(help="Where all of it is filed, or was by an earlier run.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count how much of saved result pages our search brings back for the same words."""
+    from broadsheet import present
+    from broadsheet.measure import pages as saved
+    from broadsheet.present import Bar
+
+    words = {name: said for name, _, said in (q.partition("=") for q in queries)}
+    if not all(words.values()):
+        raise typer.BadParameter("write NAME=WORDS, as 000='network sharpness'")
+    with Bar("records") as bar:
+        found = saved.compare(pages, corpora, words, home=home, progress=bar.show)
+    if as_json:
+        print_json(found)
+    else:
+        present.saved_pages(found)
 
 
 @app.command("eval-identity")

@@ -203,6 +203,15 @@ def all_ids(connection: Connection) -> list[int]:
     return list(connection.execute(statement).scalars())
 
 
+def attention(connection: Connection) -> list[tuple[int, str, int]]:
+    """Return the id of every paper, the day of its edition (empty: none), and its upvotes."""
+    papers = schema.papers.c
+    statement = select(papers.id, papers.edition, func.coalesce(papers.upvotes, 0)).where(
+        papers.merged_into.is_(None)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
+
+
 def latest(connection: Connection, limit: int, offset: int = 0) -> list[Paper]:
     """Return the papers of the newest days first; those without any date come last."""
     papers = schema.papers.c
@@ -298,6 +307,21 @@ def keys_of_source(connection: Connection, source: str) -> list[tuple[str, int]]
     table = schema.records.c
     statement = select(table.key, table.paper_id).where(table.source == source)
     return [(key, paper_id) for key, paper_id in connection.execute(statement)]
+
+
+def held(connection: Connection, records: Sequence[Record]) -> list[PaperId | None]:
+    """Return for each record the paper that has an id of it, else its title; None without one."""
+    table = schema.records.c
+    external = find_external(connection, {i for r in records for i in r.external_ids})
+    hashes = {r.title: hash64(key) for r in records if (key := title_key(r.title))}
+    rows = select(table.title_hash, table.paper_id).where(table.title_hash.in_(hashes.values()))
+    titled = {row.title_hash: row.paper_id for row in connection.execute(rows)}
+    return [
+        next(
+            (external[i] for i in r.external_ids if i in external), titled.get(hashes.get(r.title))
+        )
+        for r in records
+    ]
 
 
 def papers_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, PaperId]:

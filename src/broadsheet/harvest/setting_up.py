@@ -1,10 +1,10 @@
-"""Changing the settings of sources in the file of a home, so that everything else in it stays."""
+"""Changing settings in the file of a home, so that everything else in it stays."""
 
 from __future__ import annotations
 
 import shutil
 import tomllib
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,16 @@ def add_feeds(home: Path, urls: Iterable[str]) -> int:
 
     _change(home / FILE_NAME, "feeds", add)
     return added
+
+
+def keep(home: Path, values: Mapping[str, Any]) -> None:
+    """Write settings that are no source's into the file of a home; raises ConfigError."""
+    file = home / FILE_NAME
+    document = _read(file)
+    wanted = {**document.unwrap(), **values}
+    for name, value in values.items():
+        document[name] = value
+    _write_sound(file, document, wanted, ", ".join(values))
 
 
 def example() -> str:
@@ -91,6 +101,11 @@ def _change(file: Path, name: str, change: Callable[[Any], None]) -> None:
     wanted = document.unwrap()
     change(_table(wanted, name, file))
     change(_table(document, name, file))
+    _write_sound(file, document, wanted, f"[sources.{name}]")
+
+
+def _write_sound(file: Path, document: tomlkit.TOMLDocument, wanted: Any, what: str) -> None:
+    """Write a changed document, if it says what is `wanted` and no more; raises ConfigError."""
     text = tomlkit.dumps(document).lstrip("\n")
     try:
         is_sound = tomllib.loads(text) == wanted
@@ -98,7 +113,7 @@ def _change(file: Path, name: str, change: Callable[[Any], None]) -> None:
         is_sound = False
     if not is_sound:
         # Dotted names before other settings, for one: what follows would join another table.
-        raise ConfigError(f"{file} has a form that can only be changed by hand: [sources.{name}]")
+        raise ConfigError(f"{file} has a form that can only be changed by hand: {what}")
     _write(file, text)
 
 

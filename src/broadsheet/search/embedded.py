@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,10 @@ from broadsheet.errors import SearchIndexError, StoreError
 from broadsheet.papers.types import Paper
 from broadsheet.search import manifest
 from broadsheet.search.embedding import Embedder
-from broadsheet.search.index import Facets, Meaning, Scored
+from broadsheet.search.forward import ForwardIndex, forms_of, key, keys_of
+from broadsheet.search.index import Facets, Meaning, Scored, Tier
 from broadsheet.search.query import Query
+from broadsheet.search.scoring import Lengths, Scoring, Terms
 from broadsheet.search.text_index import (
     FACETS,
     FORMAT,
@@ -28,10 +30,14 @@ from broadsheet.search.text_index import (
     everything,
     only,
 )
+from broadsheet.search.understanding import Vocabulary, Weighed
 from broadsheet.search.vectors import VectorMatrix, text_marks
+from broadsheet.search.vocabulary import KnownWords, WordTable
 
 _AMONG = 10_000
 """Up to so many papers are given to the text engine as a condition; beyond, all matches are cut."""
+_DEEP = "deep:"
+"""Stands before the model's name with vectors that no sequence covers: they come by and by."""
 _NEAREST = 1000
 """So many of the nearest papers are tried against the conditions before all matches are listed."""
 
@@ -98,21 +104,29 @@ class Turn:
 
 
 class Parts:
-    """Text index and vector matrix, each with the sequence that it holds.
+    """Text index, words in order and vector matrix, each with the sequence that it holds.
 
     The vectors of a fast model are written together with the words. Those of another are written
     by themselves, when it is time for them, and may be missing.
     """
 
-    def __init__(self, folder: Path, vectors: Path | None, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        vectors: Path | None,
+        embedder: Embedder,
+        deep: VectorMatrix | None = None,
+    ) -> None:
         """Open the text in `folder` and the vectors in the folder `vectors`, empty if not there.
 
-        Raises SearchIndexError if they are damaged.
+        `deep` are the vectors of the deep tier. Raises SearchIndexError if any are damaged.
         """
         self.path = folder
         self.text = TextIndex(folder / "text")
+        self.forward = ForwardIndex(folder / "words")
         self.vectors = VectorMatrix(vectors / "vectors", model=embedder.id) if vectors else None
         self.vectors_path = vectors
+        self.deep = deep
         self._embedder = embedder
         # After a crash the text index may hold more than its manifest says, so the first papers
         # applied are looked for before they are added.
@@ -127,9 +141,10 @@ class Parts:
     @property
     def sequence(self) -> int:
         """Up to where in the change log everything is held that is fed with the words."""
+        words = min(self.text.sequence, self.forward.sequence)
         if self._embedder.pace != "fast":
-            return self.text.sequence
-        return min(self.text.sequence, self.vectors.sequence) if self.vectors else 0
+            return words
+        return min(words, self.vectors.sequence) if self.vectors else 0
 
     def apply(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
         """Take `puts` in and `drops` out; `sequence` is then held. Repeating changes nothing."""
@@ -137,6 +152,8 @@ class Parts:
         if fed is not None and sequence > fed.sequence:
             is_whole = sequence >= self.text.sequence
             self.append(self.embed(puts), drops, sequence, is_whole=is_whole)
+        if sequence > self.forward.sequence:
+            self._append_words(puts, drops, sequence)
         if sequence > self.text.sequence:
             ids = [p.id for p in puts]
             if not self._is_certain:
@@ -146,6 +163,10 @@ class Parts:
             self.text.commit(sequence)
             self._highest = max([self._highest, *ids])
             self._is_certain = True
+
+    def _append_words(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
+        words = keys_of((p.title, p.abstract or p.summary) for p in puts)
+        self.forward.append([p.id for p in puts], words, drops, sequence)
 
     def embed(self, papers: Sequence[Paper]) -> Embedded:
         """Return the vectors of those of `papers` whose text has none; raises EmbeddingError."""
@@ -166,10 +187,12 @@ class Parts:
         if self._fed is not None:
             made = self.embed(papers)
             self._fed.append(made.ids, made.vectors, [], 0, texts=made.texts)
+        self._append_words(papers, [], 0)
         self.text.apply(papers, [], is_new=True)
 
     def finish(self, sequence: int) -> None:
         """Keep what was filled in; everything up to `sequence` is then held."""
+        self._append_words([], [], sequence)
         self.text.commit(sequence)
         if self._fed is not None:
             self.append(self.embed([]), [], sequence, is_whole=True)
@@ -189,13 +212,19 @@ class EmbeddedIndex:
     each model has vectors of its own, so that words can be searched while vectors are made.
     """
 
-    def __init__(self, path: Path, embedder: Embedder) -> None:
-        """Take the index in `path`, which is opened when it is first asked."""
+    def __init__(self, path: Path, embedder: Embedder, deep: Embedder | None = None) -> None:
+        """Take the index in `path`, which is opened when it is first asked.
+
+        `deep` makes the vectors of the deep tier, which is off without it.
+        """
         self.path = path
         self.embedder = embedder
+        self.deep_embedder = deep
         path.mkdir(parents=True, exist_ok=True)
+        self.words = WordTable(path / "words.json")
         self._turn = Turn(path / "writer.lock")
         self._embedding = Turn(path / "embedding.lock")
+        self._deepening = Turn(path / "deepening.lock")
         self._current = path / "current.json"
         self._stamp = (-1, -1)
         self._opened: Parts | None = None
@@ -231,13 +260,33 @@ class EmbeddedIndex:
     def _open(self, places: _Places) -> Parts:
         vectors = places.vectors.get(self.embedder.id)
         text = self.path / str(places.text)
-        return Parts(text, self.path / vectors if vectors else None, self.embedder)
+        deep = self._open_deep(places.vectors.get(self._deep_name))
+        return Parts(text, self.path / vectors if vectors else None, self.embedder, deep)
+
+    def _open_deep(self, folder: str | None) -> VectorMatrix | None:
+        """Return the vectors of the deep tier; what cannot be read counts as not made yet."""
+        if not folder:
+            return None
+        with suppress(SearchIndexError):
+            return VectorMatrix(self.path / folder / "vectors", model=self._deep_name)
+        return None
 
     @property
-    def _matrix(self) -> VectorMatrix | None:
-        """The vectors of the chosen model, if search can go by them."""
+    def _deep_name(self) -> str:
+        """Under which the vectors of the deep tier are kept, which is no model's if it is off."""
+        return _DEEP + self.deep_embedder.id if self.deep_embedder else ""
+
+    def _matrix(self, tier: Tier = "main") -> VectorMatrix | None:
+        """Return the vectors of a tier, if search can go by them."""
+        if tier == "deep":
+            return self.deep_vectors
         vectors = self._parts.vectors if self._parts else None
         return vectors if vectors is not None and vectors.is_whole else None
+
+    @property
+    def deep_vectors(self) -> VectorMatrix | None:
+        """The vectors of the deep tier, of however many papers; None if there are none yet."""
+        return self._parts.deep if self._parts else None
 
     @property
     def sequence(self) -> int:
@@ -268,12 +317,27 @@ class EmbeddedIndex:
         return Meaning(*made, len(vectors.ids), papers, vectors.dim, is_usable=vectors.is_whole)
 
     @property
+    def deep(self) -> Meaning | None:
+        """How many papers have a vector of the deep tier; None where it is off."""
+        if self.deep_embedder is None:
+            return None
+        made, vectors = self.deep_embedder, self.deep_vectors
+        held, dim = (len(vectors.ids), vectors.dim) if vectors is not None else (0, 0)
+        papers = self._parts.text.papers if self._parts else 0
+        return Meaning(made.id, made.pace, held, papers, dim, is_usable=held > 0)
+
+    @property
     def facts(self) -> dict[str, int | str]:
         """What the index is: format, model, and the sequence that each part holds."""
         parts = self._parts
         text = parts.text.sequence if parts else 0
         made = {"format": FORMAT, "model": self.embedder.id}
         return made | {"text": text, "vectors": self.embedded_sequence}
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What is known of the words and names in the papers."""
+        return KnownWords(self.words.forms(), self._parts.text if self._parts else None)
 
     # ------------------------------------------------------------------ writing
 
@@ -294,16 +358,23 @@ class EmbeddedIndex:
         finally:
             self._turn.give_back()
 
-    @contextmanager
-    def embedding(self) -> Iterator[bool]:
+    def embedding(self) -> AbstractContextManager[bool]:
         """Be the one process that embeds by and by; False if another is."""
+        return self._alone(self._embedding)
+
+    def deepening(self) -> AbstractContextManager[bool]:
+        """Be the one process that embeds for the deep tier; False if another is."""
+        return self._alone(self._deepening)
+
+    @contextmanager
+    def _alone(self, turn: Turn) -> Iterator[bool]:
         self.path.mkdir(parents=True, exist_ok=True)
-        is_ours = self._embedding.take()
+        is_ours = turn.take()
         try:
             yield is_ours
         finally:
             if is_ours:
-                self._embedding.give_back()
+                turn.give_back()
 
     def apply(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
         """Take `puts` in and `drops` out; `sequence` is then held. Repeating changes nothing."""
@@ -327,6 +398,16 @@ class EmbeddedIndex:
             parts = self.complete(with_vectors=True)
             parts.append(made, drops, sequence, is_whole=is_whole)
 
+    def append_deep(self, made: Embedded, drops: Sequence[int], sequence: int) -> None:
+        """Keep vectors of the deep tier and take out `drops`; only under the lock.
+
+        Up to `sequence` all changes of papers that have one are then taken into account.
+        """
+        with self.told():
+            deep = self.complete(with_deep=True).deep
+            if deep is not None:
+                deep.append(made.ids, made.vectors, drops, sequence, texts=made.texts)
+
     @contextmanager
     def told(self) -> Iterator[None]:
         """Tell in words what the disk refuses: the record has everything, so nothing is lost."""
@@ -338,15 +419,20 @@ class EmbeddedIndex:
                 "it lacks is taken in when that is mended"
             ) from error
 
-    def complete(self, *, with_vectors: bool) -> Parts:
-        """Return the parts in use, those that are missing made empty; only under the lock."""
+    def complete(self, *, with_vectors: bool = False, with_deep: bool = False) -> Parts:
+        """Return the parts in use, those that are missing made empty; only under the lock.
+
+        The vectors of one tier are made at a time.
+        """
         parts = self._parts
-        if parts is not None and (parts.vectors is not None or not with_vectors):
+        lacks_vectors = with_vectors and (parts is None or parts.vectors is None)
+        lacks_deep = with_deep and (parts is None or parts.deep is None)
+        if parts is not None and not lacks_vectors and not lacks_deep:
             return parts
         places, fresh = self._places(), self._fresh()
         vectors = self._readable_vectors()
-        if with_vectors:
-            vectors.setdefault(self.embedder.id, fresh.name)
+        if with_vectors or with_deep:
+            vectors.setdefault(self.embedder.id if with_vectors else self._deep_name, fresh.name)
         return self._put_in_use(_Places(places.text or fresh.name, vectors))
 
     def begin(self) -> Parts:
@@ -385,7 +471,8 @@ class EmbeddedIndex:
     def forget_other_models(self) -> None:
         """Throw away the vectors of all models but the chosen one; only under the lock."""
         places = self._places()
-        own = {m: f for m, f in places.vectors.items() if m == self.embedder.id}
+        chosen = {self.embedder.id, self._deep_name}
+        own = {m: f for m, f in places.vectors.items() if m in chosen}
         if own != places.vectors:
             self._note(places._replace(vectors=own))
 
@@ -399,12 +486,11 @@ class EmbeddedIndex:
                     found[str(facts["model"])] = folder.name
         with suppress(SearchIndexError):
             found |= self._places().vectors
-        own = found.get(self.embedder.id)
-        try:
-            if own:
-                VectorMatrix(self.path / own / "vectors")
-        except SearchIndexError:
-            del found[self.embedder.id]
+        for model in {self.embedder.id, self._deep_name} & found.keys():
+            try:
+                VectorMatrix(self.path / found[model] / "vectors")
+            except SearchIndexError:
+                del found[model]
         return found
 
     def _put_in_use(self, places: _Places) -> Parts:
@@ -429,30 +515,35 @@ class EmbeddedIndex:
             elif folder.name != places.text:
                 (folder / "text.json").unlink(missing_ok=True)
                 _discard(folder / "text")
+                _discard(folder / "words")
             elif folder.name not in with_vectors:
                 _discard(folder / "vectors")
 
     # ------------------------------------------------------------------ reading
 
-    def text(self, words: Sequence[str], query: Query, k: int) -> Scored:
+    def text(self, words: Sequence[Weighed], query: Query, k: int) -> Scored:
         """Return the `k` papers that match best in words."""
         parts = self._parts
         compiled = parts.text.compile(words, query) if parts else None
         return parts.text.top(compiled, k) if parts and compiled is not None else []
 
-    def text_scores(
-        self, words: Sequence[str], query: Query, papers: Sequence[int]
-    ) -> Mapping[int, float]:
-        """Return the scores in words of those of `papers` that match."""
+    def scoring(self, words: Sequence[Weighed], papers: Sequence[int]) -> Scoring:
+        """Return how well `papers` match in words, wherever these came from."""
         parts = self._parts
-        compiled = parts.text.compile(words, query) if parts and papers else None
-        if parts is None or compiled is None:
-            return {}
-        return dict(parts.text.top(only(compiled, papers), len(papers)))
+        if parts is None:
+            return Scoring(Terms((), {}, {}), keys_of([]), Lengths(0.0, 0.0))
+        forms, pairs = forms_of(words)
+        names = dict.fromkeys(stem for form in forms for stem in form.stems)
+        keys = {name: key(name) for name in names}
+        terms = Terms(forms, keys, parts.text.rarities(names), pairs)
+        beside = parts.text.beside(words, papers)
+        return Scoring(terms, parts.forward.read(papers), parts.forward.mean, beside)
 
-    def vector(self, vector: NDArray[np.float32], query: Query, k: int) -> Scored:
+    def vector(
+        self, vector: NDArray[np.float32], query: Query, k: int, tier: Tier = "main"
+    ) -> Scored:
         """Return the `k` papers nearest in meaning that fulfil the conditions, with cosines."""
-        parts, matrix, condition = self._parts, self._matrix, conditions(query)
+        parts, matrix, condition = self._parts, self._matrix(tier), conditions(query)
         if parts is None or matrix is None or condition is None:
             return matrix.scan(vector, k) if matrix else []
         nearest = matrix.scan(vector, max(_NEAREST, 2 * k))
@@ -461,19 +552,21 @@ class EmbeddedIndex:
             return fitting[:k]
         return matrix.scan(vector, k, parts.text.matching(condition))
 
-    def cosines(self, vector: NDArray[np.float32], papers: Sequence[int]) -> Sequence[float]:
-        """Return how near each of `papers` is in meaning (-1 to 1)."""
-        matrix = self._matrix
-        return matrix.cosines(vector, papers).tolist() if matrix else [0.0] * len(papers)
+    def cosines(
+        self, vector: NDArray[np.float32], papers: Sequence[int], tier: Tier = "main"
+    ) -> Mapping[int, float]:
+        """Return how near those of `papers` that have a vector are in meaning (-1 to 1)."""
+        matrix = self._matrix(tier)
+        return matrix.cosines(vector, papers) if matrix else {}
 
-    def paper_vector(self, paper: int) -> NDArray[np.float32] | None:
+    def paper_vector(self, paper: int, tier: Tier = "main") -> NDArray[np.float32] | None:
         """Return the vector of a paper, or None if it has none."""
-        matrix = self._matrix
+        matrix = self._matrix(tier)
         return matrix.vector(paper) if matrix else None
 
     def paper_vectors(self, papers: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return those of `papers` that have a vector, ascending, and their vectors at length 1."""
-        matrix = self._matrix
+        matrix = self._matrix()
         if matrix is None:
             return np.empty(0, np.int64), np.empty((0, 0), np.float32)
         return matrix.several(papers)
@@ -482,12 +575,12 @@ class EmbeddedIndex:
         """Return the `k` of `words` that say most of a text, each as often as it stands there."""
         return self._parts.text.distinctive(words, k) if self._parts else []
 
-    def newest(self, words: Sequence[str], query: Query, k: int) -> list[int]:
+    def newest(self, words: Sequence[Weighed], query: Query, k: int) -> list[int]:
         """Return the `k` matches with the newest days."""
         return self._parts.text.newest(self._compiled(words, query), k) if self._parts else []
 
     def matching(
-        self, words: Sequence[str], query: Query, among: Sequence[int] | None = None
+        self, words: Sequence[Weighed], query: Query, among: Sequence[int] | None = None
     ) -> NDArray[np.int64]:
         """Return all papers, or those of `among`, that match and fulfil the conditions, ascending.
 
@@ -502,13 +595,13 @@ class EmbeddedIndex:
             return np.intersect1d(self._parts.text.matching(compiled), np.asarray(among, np.int64))
         return self._parts.text.matching(only(compiled, among), len(among))
 
-    def count(self, words: Sequence[str], query: Query) -> tuple[int, Facets]:
+    def count(self, words: Sequence[Weighed], query: Query) -> tuple[int, Facets]:
         """Return how many papers match in words, and the counts of the values among them."""
         if not self._parts or not self._parts.text.papers:
             return 0, {name: [] for name in FACETS}
         return self._parts.text.count(self._compiled(words, query))
 
-    def _compiled(self, words: Sequence[str], query: Query) -> Compiled:
+    def _compiled(self, words: Sequence[Weighed], query: Query) -> Compiled:
         compiled = self._parts.text.compile(words, query) if self._parts else None
         if compiled is None:
             return Compiled.empty_query() if words else everything()
@@ -520,13 +613,15 @@ class EmbeddedIndex:
         """Return the ids of the papers that each part holds, ascending."""
         parts, none = self._parts, np.empty(0, np.int64)
         if parts is None:
-            return {"text": none, "vectors": none}
-        return {"text": parts.text.matching(everything()), "vectors": self.embedded_papers}
+            return {"text": none, "words": none, "vectors": none}
+        text = parts.text.matching(everything())
+        return {"text": text, "words": parts.forward.ids, "vectors": self.embedded_papers}
 
     def look(self) -> None:
         """See that the files in use are whole; raises SearchIndexError if one was cut short."""
         if self._parts:
             self._parts.text.look()
+            self._parts.forward.look()
             self.meaning  # noqa: B018 (asking the vectors makes them look)
 
     def size(self) -> int:

@@ -5,33 +5,36 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from broadsheet.errors import EmbeddingError, QueryError, SearchIndexError
-from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper
 from broadsheet.search.embedding import Embedder
+from broadsheet.search.facets import CANDIDATES, Compared, compare, quick
 from broadsheet.search.highlight import Marked, Marker
-from broadsheet.search.index import Facets, Index, Meaning
-from broadsheet.search.query import And, Exact, Like, Node, Not, Or, Phrase, Query, Word
+from broadsheet.search.index import Facets, Index, Meaning, Tier
+from broadsheet.search.query import And, Like, Node, Not, Or, Phrase, Query, Word
 from broadsheet.search.ranking import (
     SHARE_SIMILAR,
     Ranked,
     Reason,
+    by_meaning,
     fuse,
     reasons,
     words_share,
 )
+from broadsheet.search.roles import Facet
 from broadsheet.search.text_index import STOP_WORDS, bare_words, stems, without_words
+from broadsheet.search.understanding import Note, Weighed, typed, understand
 
 Mode = Literal["hybrid", "text", "vector"]
 MODES: tuple[Mode, ...] = ("hybrid", "text", "vector")
@@ -61,7 +64,8 @@ class Hit:
 class Page:
     """A slice of the hits: `total` of all, `next` is the opaque cursor of the next slice.
 
-    `notice` says in words what keeps the search from being all that was asked for.
+    `notice` says in words what keeps the search from being all that was asked for, and
+    `understood` what was searched for beyond what was typed.
     """
 
     query: str
@@ -72,6 +76,27 @@ class Page:
     facets: Facets = field(default_factory=dict)
     next: str | None = None
     notice: str = ""
+    understood: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """The papers most like one, best first: in one facet or, where `facet` is None, as a whole.
+
+    `notice` says in words what keeps them from being all that was asked for.
+    """
+
+    hits: tuple[Hit, ...]
+    facet: Facet | None = None
+    notice: str = ""
+
+
+class _Meant(NamedTuple):
+    """A point in meaning by either tier, and what keeps it from being all that was asked for."""
+
+    vector: NDArray[np.float32] | None = None
+    notice: str = ""
+    deep: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +104,27 @@ class _Wish:
     """What a query comes down to: words that rank, a point in meaning, the rest conditions."""
 
     query: Query
-    words: tuple[str, ...]
-    vector: NDArray[np.float32] | None
+    words: tuple[Weighed, ...]
+    near: _Meant
     share: float
     without: frozenset[int] = frozenset()
-    notice: str = ""
+    notes: tuple[Note, ...] = ()
+    said: tuple[Weighed, ...] = ()
+
+    @property
+    def scored(self) -> tuple[Weighed, ...]:
+        """The words that candidates are scored by: all there are, phrases and fields too."""
+        if self.said:
+            return self.said
+        return (*typed(_read_words(self.query)), *(w for w in self.words if w.why != "typed"))
+
+    @property
+    def wanted(self) -> tuple[Weighed, ...]:
+        """The words of which any makes a match."""
+        return tuple(w for w in self.words if w.is_meant)
 
 
-_Meant = tuple[NDArray[np.float32] | None, str]
-_NONE: _Meant = (None, "")
+_Made = Callable[[Embedder, Tier], NDArray[np.float32]]
 
 
 class Engine:
@@ -99,9 +136,11 @@ class Engine:
         embedder: Embedder,
         fetch: Callable[[Sequence[int]], list[Paper]],
         resolve: Callable[[str], int],
+        deep: Embedder | None = None,
     ) -> None:
         self._index = index
         self._embedder = embedder
+        self._deep = deep
         self._fetch = fetch
         self._resolve = resolve
         self._counted = lru_cache(maxsize=256)(self._count_at)
@@ -122,9 +161,23 @@ class Engine:
         another query and PaperNotFound for an unknown `like:`.
         """
         began = time.perf_counter()
-        limit = max(1, min(limit, MAX_LIMIT))
         offset = _read_cursor(cursor, query, mode) if cursor else 0
-        wish = self._wish(query, mode)
+        return self._page(self._wish(query, mode), mode, limit, offset, began)
+
+    def like(
+        self, papers: Sequence[Paper], query: Query, *, mode: Mode = "hybrid", limit: int = 20
+    ) -> Page:
+        """Return the papers most like all of `papers` taken together, these left out.
+
+        Those with the id 0 need not be in the collection. `query` narrows, and has no `like:`.
+        There is no next page.
+        """
+        began = time.perf_counter()
+        page = self._page(self._like(query, papers, mode), mode, limit, 0, began)
+        return replace(page, next=None)
+
+    def _page(self, wish: _Wish, mode: Mode, limit: int, offset: int, began: float) -> Page:
+        limit, query = max(1, min(limit, MAX_LIMIT)), wish.query
         # Counting all matches takes as long as finding the best, on another core beside it.
         counting = self._beside.submit(self._count, wish, mode)
         ranked, extra = self._rank(wish, mode, offset + limit + 1)
@@ -139,7 +192,8 @@ class Engine:
             hits=self._hits(wish, here),
             facets=facets,
             next=_write_cursor(offset + limit, query, mode) if has_more else None,
-            notice=wish.notice,
+            notice=wish.near.notice,
+            understood=wish.notes,
             took_ms=round((time.perf_counter() - began) * 1000, 2),
         )
 
@@ -156,7 +210,8 @@ class Engine:
                 position=max(query.text.lower().find("like:"), 0),
                 hint="choose papers by words and other fields",
             )
-        words = tuple(bare_words(query))
+        understood = understand(query, self._index.vocabulary)
+        words = tuple(w for w in understood.words if w.is_meant)
         found = self._index.matching(words, query)
         if query.sort == "date":
             return np.array(self._index.newest(words, query, len(found)), np.int64)
@@ -171,48 +226,96 @@ class Engine:
     ) -> list[Ranked]:
         """Return `papers` in the order that `search` would give them, all of them ranked."""
         wish = self._wish(query, mode)
-        text = self._index.text_scores(wish.words, query, papers) if mode != "vector" else {}
-        return fuse(text, self._meanings(wish, papers), _share(wish, mode))
+        text = {} if mode == "vector" else self._in_words(wish, papers, {})
+        ranked = fuse(text, *self._meanings(wish, papers), _share(wish, mode))
+        known = {r.paper for r in ranked}
+        return ranked + [Ranked(p, 0.0, None, None) for p in sorted({*papers} - known)]
 
-    def similar(self, paper: Paper, *, limit: int = 10, mode: Mode = "hybrid") -> list[Hit]:
-        """Return the papers most like `paper`, itself left out."""
-        wish = self._like(Query(None), paper, mode)
-        ranked, _ = self._rank(wish, mode, limit)
-        return list(self._hits(wish, ranked[:limit]))
+    def similar(
+        self, paper: Paper, *, limit: int = 10, mode: Mode = "hybrid", facet: Facet | None = None
+    ) -> Similar:
+        """Return the papers most like `paper`, itself left out, as a whole or in one facet."""
+        wish = self._like(Query(None), [paper], mode)
+        if facet is None:
+            ranked, _ = self._rank(wish, mode, limit)
+            return Similar(self._hits(wish, ranked[:limit]), None, wish.near.notice)
+        ranked, _ = self._rank(wish, mode, max(limit, CANDIDATES))
+        found = self._compared(paper, ranked[: max(limit, CANDIDATES)], facet)
+        if found is None:
+            notice = f"no {facet} to compare by: these are like it as a whole"
+            notice = "; ".join(filter(None, (wish.near.notice, notice)))
+            return Similar(self._hits(wish, ranked[:limit]), None, notice)
+        hits = self._hits(wish, found.order[:limit])
+        told = (replace(h, reasons=found.reason(h.paper.id) + h.reasons) for h in hits)
+        return Similar(tuple(told), facet, wish.near.notice)
+
+    def _compared(self, paper: Paper, ranked: Sequence[Ranked], facet: Facet) -> Compared | None:
+        others = self._fetch([r.paper for r in ranked])
+        return compare(paper, ranked, others, facet, self._quick)
+
+    @cached_property
+    def _quick(self) -> Embedder:
+        """What embeds while a reader waits, whatever embeds the collection."""
+        return quick(self._embedder)
 
     # ------------------------------------------------------------------ the wish
 
     def _wish(self, query: Query, mode: Mode) -> _Wish:
         if likes := _likes(query):
-            papers = self._fetch([self._resolve(ident) for ident in likes])
-            return self._like(query, papers[0], mode)
-        words = tuple(bare_words(query))
-        meant = " ".join(query.words)
-        vector, notice = self._vector(mode, lambda: self._embedder.query(meant)) if meant else _NONE
-        return _Wish(query, words, vector, words_share(len(query.words)), notice=notice)
+            papers = self._fetch(list(dict.fromkeys(map(self._resolve, likes))))
+            return self._like(query, papers, mode)
+        understood = understand(query, self._index.vocabulary)
+        words, meant = understood.words, understood.meant
+        near = self._meant(mode, lambda e, _: e.query(meant)) if meant else _Meant()
+        return _Wish(query, words, near, words_share(len(query.words)), notes=understood.notes)
 
-    def _like(self, query: Query, paper: Paper, mode: Mode) -> _Wish:
-        vector, notice = self._vector(mode, lambda: self._vector_of(paper))
-        own = self._index.distinctive(paper.text.split(), SIMILAR_WORDS)
+    def _like(self, query: Query, papers: Sequence[Paper], mode: Mode) -> _Wish:
+        near = self._meant(mode, lambda e, tier: self._middle(papers, e, tier))
+        said = [word for paper in papers for word in paper.text.split()]
+        own = self._index.distinctive(said, SIMILAR_WORDS)
         # Without a word in common its own words find nothing, which leaves the meaning to rank by.
-        words = (*bare_words(query), *(own or paper.text.split()))
-        return _Wish(query, words, vector, SHARE_SIMILAR, frozenset({paper.id}), notice)
+        words = (*bare_words(query), *typed(own or said))
+        without = frozenset(p.id for p in papers if p.id)
+        scored = tuple(typed([*_read_words(query), *said]))
+        return _Wish(query, words, near, SHARE_SIMILAR, without, said=scored)
 
-    def _vector_of(self, paper: Paper) -> NDArray[np.float32]:
-        held = self._index.paper_vector(paper.id)
-        return self._embedder.embed([paper.text])[0] if held is None else held
+    def _middle(
+        self, papers: Sequence[Paper], embedder: Embedder, tier: Tier
+    ) -> NDArray[np.float32]:
+        """Return the mean of the vectors of papers, at length 1."""
+        if len(papers) == 1:
+            return self._vector_of(papers[0], embedder, tier)
+        mean = np.mean([_unit(self._vector_of(p, embedder, tier)) for p in papers], axis=0)
+        return _unit(mean.astype(np.float32))
 
-    def _vector(self, mode: Mode, make: Callable[[], NDArray[np.float32]]) -> _Meant:
-        """Return the vector to search by, or None and why there is none."""
+    def _vector_of(self, paper: Paper, embedder: Embedder, tier: Tier) -> NDArray[np.float32]:
+        held = self._index.paper_vector(paper.id, tier)
+        return embedder.embed([paper.text])[0] if held is None else held
+
+    def _meant(self, mode: Mode, make: _Made) -> _Meant:
+        """Return the vectors to search by, or why there are none."""
         found = self._index.meaning
         if mode == "text" or not found.papers:
-            return _NONE
+            return _Meant()
         try:
-            return _fitting(make, found), found.notice
+            vector = _fitting(lambda: make(self._embedder, "main"), found)
         except (EmbeddingError, SearchIndexError) as error:
             if mode == "vector":
                 raise
-            return None, found.notice or f"by words only: {error}"
+            return _Meant(None, found.notice or f"by words only: {error}")
+        deep, trouble = self._meant_deep(make)
+        return _Meant(vector, "; ".join(filter(None, (found.notice, trouble))), deep)
+
+    def _meant_deep(self, make: _Made) -> tuple[NDArray[np.float32] | None, str]:
+        """Return the vector of the deep tier, if any paper has one, or what keeps it away."""
+        try:
+            found = self._index.deep
+            model = self._deep
+            if model is None or found is None or not found.is_usable:
+                return None, ""
+            return _fitting(lambda: make(model, "deep"), found), ""
+        except (EmbeddingError, SearchIndexError) as error:
+            return None, f"without the deep tier: {error}"
 
     # ------------------------------------------------------------------ the order
 
@@ -220,45 +323,71 @@ class Engine:
         """Return the candidates in order, and how many of them do not match in words."""
         depth += len(wish.without)
         if wish.query.sort == "date" or not (wish.words or wish.query.words):
-            papers = self._index.newest(wish.words, wish.query, depth)
+            papers = self._index.newest(wish.wanted, wish.query, depth)
             return [Ranked(p, 0.0, None, None) for p in papers if p not in wish.without], 0
         if mode == "vector":
             return self._rank_by_meaning(wish, depth), 0
-        found = dict(self._index.text(wish.words, wish.query, max(depth, FUSED)))
-        first, rest = dict(list(found.items())[:FUSED]), list(found.items())[FUSED:]
-        near = self._nearest(wish, NEAREST)
-        beyond = [p for p in near if p not in first]
-        late = self._index.text_scores(wish.words, wish.query, beyond)
-        meanings = self._meanings(wish, list(first)) | near
-        ranked = fuse({**first, **late}, meanings, _share(wish, mode))
-        top = max(found.values(), default=0.0) or 1.0
-        ranked += [Ranked(p, 0.0, s / top, None) for p, s in rest if p not in late]
+        found = self._index.text(wish.words, wish.query, max(depth, FUSED))
+        first, rest = dict(found[:FUSED]), found[FUSED:]
+        papers = sorted(first.keys() | self._nearest(wish))
+        scored = self._in_words(wish, papers, first)
+        ranked = fuse(scored, *self._meanings(wish, papers), _share(wish, mode))
+        top = max(first.values(), default=0.0) or 1.0
+        ranked += [Ranked(p, 0.0, s / top, None) for p, s in rest if p not in scored]
         kept = [r for r in ranked if r.paper not in wish.without]
         return kept, sum(r.words is None for r in kept)
 
+    def _in_words(
+        self, wish: _Wish, papers: Sequence[int], found: Mapping[int, float]
+    ) -> dict[int, float]:
+        """Return the scores in words of those of `papers` that match, or that were `found`."""
+        scoring = self._index.scoring(wish.scored, papers)
+        if not scoring.terms.forms and not scoring.beside:
+            # Stop words alone say little, but they are what was asked for.
+            top = max(found.values(), default=0.0) or 1.0
+            return {paper: score / top for paper, score in found.items()}
+        scored = zip(papers, scoring.scores.tolist(), scoring.is_match.tolist(), strict=True)
+        return {p: score for p, score, is_match in scored if is_match or p in found}
+
     def _rank_by_meaning(self, wish: _Wish, depth: int) -> list[Ranked]:
-        near = self._nearest(wish, depth)
-        return [Ranked(p, c, None, c) for p, c in near.items() if p not in wish.without]
+        ranked = by_meaning(*self._meanings(wish, list(self._nearest(wish))))
+        known = {r.paper for r in ranked}
+        # Those beyond follow by one tier alone, so that the next page goes on where this one ends.
+        rest = self._near(wish.near.vector, wish, depth + len(known))
+        ranked += [Ranked(p, c, None, c) for p, c in rest.items() if p not in known]
+        return [r for r in ranked if r.paper not in wish.without]
 
-    def _nearest(self, wish: _Wish, k: int) -> dict[int, float]:
-        if wish.vector is None:
-            return {}
-        return dict(self._index.vector(wish.vector, wish.query, k))
+    def _nearest(self, wish: _Wish) -> dict[int, float]:
+        """Return the papers that are nearest by either tier."""
+        near = self._near(wish.near.vector, wish, NEAREST)
+        return near | self._near(wish.near.deep, wish, NEAREST, "deep")
 
-    def _meanings(self, wish: _Wish, papers: Sequence[int]) -> dict[int, float]:
-        if wish.vector is None:
-            return {}
-        return dict(zip(papers, self._index.cosines(wish.vector, papers), strict=True))
+    def _near(
+        self, vector: NDArray[np.float32] | None, wish: _Wish, k: int, tier: Tier = "main"
+    ) -> dict[int, float]:
+        return {} if vector is None else dict(self._index.vector(vector, wish.query, k, tier))
+
+    def _meanings(
+        self, wish: _Wish, papers: Sequence[int]
+    ) -> tuple[Mapping[int, float], Mapping[int, float]]:
+        """Return the cosines of papers by both tiers, each of those that have a vector of it."""
+        vector, _, deep = wish.near
+        return (
+            {} if vector is None else self._index.cosines(vector, papers),
+            {} if deep is None else self._index.cosines(deep, papers, "deep"),
+        )
 
     # ------------------------------------------------------------------ counts
 
     def _count(self, wish: _Wish, mode: Mode) -> tuple[int, Facets]:
-        words = () if mode == "vector" and wish.query.sort != "date" else wish.words
+        words = () if mode == "vector" and wish.query.sort != "date" else wish.wanted
         total, facets = self._counted(words, without_words(wish.query), self._index.sequence)
-        left_out = sum(self._index.count(words, _narrowed(wish, p))[0] for p in wish.without)
-        return total - left_out, facets
+        left_out = self._index.matching(words, wish.query, sorted(wish.without))
+        return total - len(left_out), facets
 
-    def _count_at(self, words: tuple[str, ...], query: Query, _sequence: int) -> tuple[int, Facets]:
+    def _count_at(
+        self, words: tuple[Weighed, ...], query: Query, _sequence: int
+    ) -> tuple[int, Facets]:
         return self._index.count(words, query)
 
     # ------------------------------------------------------------------ hits
@@ -281,29 +410,34 @@ def _fitting(make: Callable[[], NDArray[np.float32]], found: Meaning) -> NDArray
     return vector
 
 
-def _narrowed(wish: _Wish, paper: int) -> Query:
-    """Return the query of a wish limited to one paper."""
-    root, only = wish.query.root, Exact("id", format_paper_id(paper))
-    return Query(
-        And((*root.nodes, only)) if isinstance(root, And) else And((root, only)) if root else only
-    )
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
 
 def _share(wish: _Wish, mode: Mode) -> float:
     if mode == "vector":
         return 0.0
-    return 1.0 if mode == "text" or wish.vector is None else wish.share
+    return 1.0 if mode == "text" or wish.near.vector is None else wish.share
 
 
 def _wanted_stems(wish: _Wish) -> dict[str, str]:
     """Return the stems to mark, each with the word of the query that it comes from."""
-    words = wish.words if _likes(wish.query) or not wish.query.words else _read_words(wish.query)
+    words = (
+        [w.text for w in wish.words]
+        if _likes(wish.query) or not wish.query.words
+        else [*_read_words(wish.query), *(t for w in wish.words for t in _added(w))]
+    )
     found: dict[str, str] = {}
     for word in words:
         for stem in stems(word):
             if stem not in STOP_WORDS and (len(stem) > 1 or len(words) == 1):
                 found.setdefault(stem, word.strip('.,;:()[]"'))
     return found
+
+
+def _added(word: Weighed) -> list[str]:
+    """Return the words of an addition that stands in titles and abstracts, if it is one."""
+    return word.text.split() if word.of else []
 
 
 def _read_words(query: Query) -> list[str]:
@@ -329,16 +463,15 @@ def _hit(paper: Paper, ranked: Ranked, marker: Marker, wish: _Wish) -> Hit:
 
 def _likes(query: Query) -> list[str]:
     """Return the papers that hits should be like; raises QueryError where `like:` cannot stand."""
-    top = query.root.nodes if isinstance(query.root, And) else (query.root,)
-    likes = [n.paper_id for n in top if isinstance(n, Like)]
-    if len(likes) > 1 or any(_hides_like(n) for n in top if not isinstance(n, Like)):
+    likes = [n for n in query.parts if isinstance(n, Like)]
+    if len(likes) > 1 or any(_hides_like(n) for n in query.parts if not isinstance(n, Like)):
         raise QueryError(
             "like: stands once, outside of OR, - and parentheses",
             query=query.text,
             position=max(query.text.lower().rfind("like:"), 0),
-            hint="search with one like: and narrow it with other fields",
+            hint="search with one like:, papers with commas between them, and other fields",
         )
-    return likes
+    return [ident for like in likes for ident in like.ids]
 
 
 def _hides_like(node: Node | None) -> bool:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from broadsheet.errors import BroadsheetError, EmbeddingError, SearchIndexError,
 from broadsheet.papers.types import Paper
 from broadsheet.search.embedded import EmbeddedIndex, Parts
 from broadsheet.search.embedding import Pace, about_tokens
+from broadsheet.search.vocabulary import Lesson
 
 _log = logging.getLogger(__name__)
 
@@ -123,6 +124,11 @@ class Feeder:
             return
         if begun < last:
             yield from self._shown(self._feed_all(begun, last, is_following=is_following))
+        elif self._index.words.lacks(last) and self._index.try_lock():
+            try:
+                self._learn()
+            finally:
+                self._index.unlock()
         if is_following and self._index.embedder.pace == "slow":
             yield from self._embed_if_free()
 
@@ -141,6 +147,7 @@ class Feeder:
                     if is_following:
                         break
                 else:
+                    self._learn()
                     return
             finally:
                 self._index.unlock()
@@ -158,6 +165,19 @@ class Feeder:
         """Feed an index until it holds everything; only while writing."""
         while self.feed(target):
             pass
+        self._learn()
+
+    def _learn(self) -> None:
+        """Learn the words of the papers, if what is known of them lags; only while writing."""
+        with self._database.read() as connection:
+            last, words = store.last_sequence(connection), self._index.words
+            if not words.lacks(last):
+                return
+            lesson, begun = words.begun(last)
+            for papers in _filed_since(connection, begun):
+                lesson.read(papers)
+            with self._index.told():
+                words.keep(lesson, last, store.count(connection))
 
     def rebuild(self, *, only_this_model: bool = False) -> Steps:
         """Build the index anew from the record beside the old one, then put it in its place.
@@ -172,14 +192,16 @@ class Feeder:
         with self.writing(), self._index.told():
             with self._database.read() as connection:
                 total, sequence = store.count(connection), store.last_sequence(connection)
-                parts = self._index.begin()
+                parts, lesson = self._index.begin(), Lesson()
                 done = 0
                 yield done, total
                 for papers in store.every(connection, STEP):
                     parts.fill(papers)
+                    lesson.read(papers)
                     done += len(papers)
                     yield done, total
             parts.finish(sequence)
+            self._index.words.keep(lesson, sequence, total)
             self.replay(parts)
             self._index.adopt(parts)
             if self._index.embedded_sequence > parts.sequence:
@@ -293,12 +315,21 @@ class Feeder:
         return f"the index is being brought up to date: {lag:,} changes cannot be found yet"
 
 
+class Feeding(Protocol):
+    """What brings something up to date, and notes what keeps it from that."""
+
+    trouble: str
+
+    def catch_up(self, *, is_following: bool) -> Steps:
+        """Take in what is new, leaving room for others between the steps."""
+
+
 class Follower:
     """A thread that keeps the index in step with the record while a process runs."""
 
     def __init__(
         self,
-        feeder: Feeder,
+        feeder: Feeding,
         interval_s: float,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
@@ -345,6 +376,16 @@ class Follower:
         """End the thread, when the step that it is at is done."""
         self._end.set()
         self._thread.join()
+
+
+def _filed_since(connection: Connection, sequence: int) -> Iterator[list[Paper]]:
+    """Yield the papers that were put after `sequence`; all, each once, if that is 0."""
+    if not sequence:
+        yield from store.every(connection, STEP)
+        return
+    while sequence:
+        papers, _, sequence = _next(connection, sequence, STEP)
+        yield papers
 
 
 def _next(connection: Connection, sequence: int, limit: int) -> tuple[list[Paper], list[int], int]:

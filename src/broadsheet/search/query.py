@@ -19,11 +19,16 @@ from typing import Final, Literal, TypeAlias
 from unicodedata import category
 
 from broadsheet.errors import QueryError
+from broadsheet.papers.text import readable
 
 MAX_LENGTH: Final = 10_000
 MAX_PLAIN_LENGTH: Final = 20_000
 MAX_DEPTH: Final = 50
 MAX_TERMS: Final = 1_000
+MAX_LIKES: Final = 50
+"""So many papers can be named for others like them."""
+PROSE: Final = 150
+"""A text of more characters may be a pasted one."""
 
 _QUOTES: Final = '"“”„‟'
 _EDGE: Final = ",;:!?"
@@ -133,12 +138,21 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """Papers similar to this one."""
+    """Papers similar to this one or, with commas, to these taken together."""
 
     paper_id: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paper_id", ",".join(self.ids))
+
     def __str__(self) -> str:
-        return f"like:{_quoted_if_needed(self.paper_id)}"
+        is_bare = all(_quoted_if_needed(ident) == ident for ident in self.ids)
+        return f"like:{self.paper_id}" if is_bare else f'like:"{self.paper_id}"'
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The papers, one by one."""
+        return tuple(dict.fromkeys(ident for i in self.paper_id.split(",") if (ident := i.strip())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +210,22 @@ class Query:
         )
 
     @property
+    def parts(self) -> tuple[Node, ...]:
+        """What stands side by side at the top."""
+        if self.root is None:
+            return ()
+        return self.root.nodes if isinstance(self.root, And) else (self.root,)
+
+    @property
+    def bare(self) -> tuple[str, ...]:
+        """The words that rank but need not all be there: those side by side at the top."""
+        return tuple(n.text for n in self.parts if isinstance(n, Word) and n.field is None)
+
+    @property
     def likes(self) -> tuple[str, ...]:
         """The ids of the papers that the hits should be similar to."""
-        return tuple(leaf.paper_id for leaf in _wanted(self.root) if isinstance(leaf, Like))
+        likes = (leaf for leaf in _wanted(self.root) if isinstance(leaf, Like))
+        return tuple(ident for like in likes for ident in like.ids)
 
     @property
     def is_empty(self) -> bool:
@@ -306,11 +333,20 @@ def _days_in_month(day: date) -> int:
 def _read_exact(value: _Value) -> Node:
     """Return a Like or an Exact; a source and the prefix of an id are in lower case."""
     if value.field == "like":
-        return Like(_paper_id(value.text))
+        return _read_like(value)
     if value.field in _ID_PREFIXES:
         return Exact("id", f"{value.field}:{value.text}")
     text = value.text.lower() if value.field == "source" else _paper_id(value.text)
     return Exact(value.field, text)
+
+
+def _read_like(value: _Value) -> Node:
+    found = Like(",".join(_paper_id(ident.strip()) for ident in value.text.split(",")))
+    if len(found.ids) > MAX_LIKES:
+        raise value.error(
+            f"like: takes {MAX_LIKES} papers at most.", "Leave out those that say least."
+        )
+    return found
 
 
 def _paper_id(text: str) -> str:
@@ -353,7 +389,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("source", "The source that a paper came from.", "source:arxiv", _read_exact),
     Field("is", "A state of the paper: withdrawn.", "is:withdrawn", _read_choice),
     Field("has", "What the record has: abstract, doi or arxiv.", "has:doi", _read_choice),
-    Field("like", "Papers similar to the one with this id.", "like:2503.11677", _read_exact),
+    Field("like", "Papers similar to these, by their ids.", "like:2503.11677,p12", _read_exact),
     Field("sort", "The order of the hits: relevance or date.", "sort:date", _read_choice),
     Field("arxiv", "The arXiv id of one paper.", "arxiv:2503.11677", _read_exact),
     Field("acl", "The ACL Anthology id of one paper.", "acl:2020.acl-main.1", _read_exact),
@@ -585,6 +621,42 @@ def plain(text: str) -> Query:
     words = (word for raw in _WORD.findall(cleaned) for word in _plain_words(raw))
     root = _joined(And, (Word(word) for word in words if not _is_noise(word)))
     return Query(root, text=cleaned)
+
+
+# A citation in brackets says nothing of what is looked for: [12], [3, 7], (Smith et al., 2019).
+_CITED: Final = re.compile(
+    r"\[\s*\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*\s*\]"
+    r"|\((?:[^()\s][^()]{0,300}?[\s,])?(?:19|20)\d\d[a-z]?\)"
+)
+_SENTENCE: Final = re.compile(r"[.,;:?!](?:\s|$)")
+_SYNTAX: Final = re.compile(
+    rf"(?i:(?<![^\s(-])(?:{'|'.join(sorted(_BY_NAME.keys() - _HOLDS_PARENTHESES))}|like):[^\s])"
+    r"|(?<!\S)(?:AND|NOT|OR)(?!\S)"
+)
+
+
+def is_prose(text: str) -> bool:
+    """Return whether a text is a pasted one, to be read as it stands.
+
+    It is long, has the punctuation of sentences, and neither a field nor an operator.
+    """
+    is_long = len(text) > PROSE and _SENTENCE.search(text) is not None
+    return is_long and _SYNTAX.search(text) is None
+
+
+def read(text: str) -> Query:
+    """Return the query that was typed, or that a pasted text is; TeX is said in Unicode.
+
+    Of prose nothing is interpreted, and what it cites is left out. Raises `QueryError` for
+    anything else that cannot be parsed.
+    """
+    said = readable(text)
+    if not is_prose(said):
+        return parse(said)
+    query = plain(_CITED.sub(" ", said[:MAX_LENGTH]))
+    # The canonical text has to be readable again.
+    root = And(query.parts[:MAX_TERMS]) if len(query.parts) > MAX_TERMS else query.root
+    return Query(root, text=query.text)
 
 
 def _plain_words(raw: str) -> list[str]:

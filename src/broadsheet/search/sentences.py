@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from broadsheet.errors import EmbeddingError
 from broadsheet.search.embedding import Pace, at_length_one
 
 _BATCH = 32
+_ALL = 1 << 30
+_REMEMBERED = 256
 _SMALL = 1_000_000
 _SAMPLES = 64
 _SAMPLE = 4096
@@ -35,13 +38,19 @@ class SentenceEmbedder:
     price: float | None = 0.0
     step: int = 256
 
-    def __init__(self, name: str) -> None:
-        """Take the model in the folder `name` or, if there is none, the one of that name."""
+    def __init__(self, name: str, *, threads: int | None = None, at_once: int = _ALL) -> None:
+        """Take the model in the folder `name` or, if there is none, the one of that name.
+
+        It may use so many `threads`, by default all; others get their turn after `at_once` texts.
+        """
         folder = Path(name).expanduser()
         self._name = str(folder) if folder.is_dir() else name
-        self.id = f"transformers:{_ident(folder) if folder.is_dir() else name}"
+        self.id = f"transformers:{hash_of(folder, _files(folder)) if folder.is_dir() else name}"
+        self._threads = threads
+        self._at_once = at_once
         self._lock = threading.Lock()
         self._model: Any = None
+        self._asked = lru_cache(_REMEMBERED)(self._ask)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a float32 matrix with one row of length one for each text, zero for an empty one.
@@ -49,25 +58,35 @@ class SentenceEmbedder:
         What is beyond the model's longest input is not read. Raises EmbeddingError if the model,
         or what runs it, is missing or broken.
         """
-        return self._encode("encode_document", texts)
+        starts = range(0, len(texts), self._at_once)
+        made = [self._encode("encode_document", texts[i : i + self._at_once]) for i in starts]
+        return np.concatenate(made) if made else np.empty((0, 0), np.float32)
 
     def query(self, text: str) -> NDArray[np.float32]:
-        """Return the vector of a question, asked in the way that the model was trained for."""
+        """Return the vector of a question, asked in the way that the model was trained for.
+
+        It must not be changed: the last ones are kept.
+        """
+        return self._asked(text)
+
+    def _ask(self, text: str) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self._encode("encode_query", [text])[0]
+        vector.flags.writeable = False
         return vector
 
     def close(self) -> None:
         """Let go of nothing: what is being embedded ends by itself soon."""
 
     def _encode(self, method: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        if not texts:
-            return np.empty((0, 0), np.float32)
         # Tokenizers must not be used by two threads at once.
         with self._lock:
             model = self._loaded()
             try:
                 rows = getattr(model, method)(
-                    list(texts), batch_size=_BATCH, convert_to_numpy=True, show_progress_bar=False
+                    list(texts),
+                    batch_size=_BATCH,
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
                 )
             except (RuntimeError, ValueError, TypeError) as error:
                 raise EmbeddingError(f"the model {self._name} failed: {error}") from error
@@ -78,6 +97,10 @@ class SentenceEmbedder:
     def _loaded(self) -> Any:
         if self._model is None:
             self._model = _load(self._name)
+            if self._threads is not None:
+                import torch  # noqa: PLC0415 (it is loaded by now)
+
+                torch.set_num_threads(self._threads)
         return self._model
 
 
@@ -99,10 +122,10 @@ def _load(name: str) -> Any:
         raise EmbeddingError(f"the model {name} cannot be loaded: {error}") from error
 
 
-def _ident(folder: Path) -> str:
-    """Return the name of a model's folder with a hash that changes with the model."""
+def hash_of(folder: Path, files: Iterable[Path]) -> str:
+    """Return the name of a model's folder with a hash that changes with these `files` of it."""
     known = blake2b(digest_size=4)
-    for file in sorted(_files(folder)):
+    for file in sorted(files):
         known.update(f"{file.relative_to(folder).as_posix()} {file.stat().st_size}\n".encode())
         for part in _samples(file):
             known.update(part)

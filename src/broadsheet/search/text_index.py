@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -20,6 +20,7 @@ from tantivy import Query as Compiled
 
 from broadsheet.errors import SearchIndexError
 from broadsheet.papers.identity import parse_external_id, parse_paper_id
+from broadsheet.papers.text import spelled
 from broadsheet.papers.types import Paper
 from broadsheet.search import manifest
 from broadsheet.search.query import (
@@ -36,8 +37,10 @@ from broadsheet.search.query import (
     Query,
     Word,
 )
+from broadsheet.search.scoring import rarity
+from broadsheet.search.understanding import Weighed, typed
 
-FORMAT = f"2, tantivy {version('tantivy')}"
+FORMAT = f"3, tantivy {version('tantivy')}"
 
 # Words are scored in title and abstract taken as one text, so that length and rarity are judged
 # over the whole, and again in the title alone, with this weight.
@@ -59,6 +62,8 @@ _HEAP = 128_000_000
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the files of an open index."""
 _LONGEST = 80
+_MANY = 1000
+"""So far papers are counted that name an author."""
 
 
 def _analyzer(*, stem: bool) -> tantivy.TextAnalyzer:
@@ -78,7 +83,7 @@ _NAMES = _analyzer(stem=False)
 @lru_cache(maxsize=200_000)
 def stems(text: str) -> tuple[str, ...]:
     """Return the terms under which the words of a short text stand in title and abstract."""
-    return tuple(_WORDS.analyze(text))
+    return tuple(_WORDS.analyze(spelled(text)))
 
 
 @lru_cache(maxsize=10_000)
@@ -125,9 +130,10 @@ def document(paper: Paper) -> tantivy.Document:
     """Return what is indexed of a paper."""
     made = tantivy.Document()
     made.add_integer("id", paper.id)
-    made.add_text("title", paper.title)
-    made.add_text("body", paper.title)
-    if text := paper.abstract or paper.summary:
+    title = spelled(paper.title)
+    made.add_text("title", title)
+    made.add_text("body", title)
+    if text := spelled(paper.abstract or paper.summary):
         made.add_text("abstract", text)
         made.add_text("body", text)
     for author in paper.authors:
@@ -320,6 +326,38 @@ class TextIndex:
         hits = searcher.search(everything(), limit=1, count=False, order_by_field="id").hits
         return int(hits[0][0]) if hits else 0
 
+    # ------------------------------------------------------------------ what is known
+
+    def having(self, word: str) -> int:
+        """Return how many papers have `word`, or its rarest part, in title or abstract."""
+        searcher = self._searcher()
+        return min((searcher.doc_freq("body", t) for t in stems(word[:_LONGEST])), default=0)
+
+    def rarities(self, terms: Iterable[str]) -> dict[str, tuple[float, float]]:
+        """Return how rare each term is among texts and among titles (idf)."""
+        searcher = self._searcher()
+        papers = int(searcher.num_docs)
+        return {
+            t: (
+                rarity(papers, searcher.doc_freq("body", t)),
+                rarity(papers, searcher.doc_freq("title", t)),
+            )
+            for t in terms
+        }
+
+    def has_phrase(self, text: str) -> bool:
+        """Return whether a title or an abstract has these words one after the other."""
+        return bool(len(self.matching(_text(text, None), 1)))
+
+    def named(self, names: Sequence[str]) -> int:
+        """Return how many papers have an author with these names, one after the other."""
+        terms = [t for name in names for t in _names(name)]
+        if not terms:
+            return 0
+        if len(terms) == 1:
+            return int(self._searcher().doc_freq("author", terms[0]))
+        return len(self.matching(_words("author", terms), _MANY))
+
     # ------------------------------------------------------------------ queries
 
     def rarest(self, words: Iterable[str], limit: int = MAX_TERMS) -> list[str]:
@@ -352,17 +390,46 @@ class TextIndex:
         kept = sorted(said, key=lambda t: (-said[t], t))[:k]
         return [word for term in kept for word in found[term]]
 
-    def compile_words(self, words: Iterable[str]) -> Compiled | None:
+    def compile_words(self, words: Sequence[Weighed]) -> Compiled | None:
         """Return the query that scores papers by any of `words`; None if there is no word.
 
-        A word that stands more than once counts as often.
+        A word that stands more than once counts as often, and one of two forms once.
         """
-        words = list(words)
-        often = Counter(t for w in words for t in stems(w[:_LONGEST]))
-        terms = self.rarest(words)
-        return _any(q for t in terms for q in _in_text(t, often[t])) if terms else None
+        scored = self._by_term([w for w in words if w.why == "typed"])
+        for meant, others in _instead(words).items():
+            own = [q for t in stems(meant) for q in scored.pop(t, ())]
+            ways = [*([_any(own)] if own else []), *map(_other, others)]
+            scored[meant] = (Compiled.disjunction_max_query(ways),)
+        names = [_author(w) for w in words if w.why == "author"]
+        found = [*(q for way in scored.values() for q in way), *names]
+        if not found:
+            return None
+        years = [(Occur.Should, _bonus(w)) for w in words if w.why == "year"]
+        if not years:
+            return _any(found)
+        return Compiled.boolean_query([(Occur.Must, _any(found)), *years])
 
-    def compile(self, words: Sequence[str], query: Query) -> Compiled | None:
+    def _by_term(self, words: Sequence[Weighed]) -> dict[str, tuple[Compiled, ...]]:
+        """Return for each term of `words` that is searched by the queries that score it."""
+        weights: dict[str, float] = defaultdict(float)
+        for word in words:
+            for term in stems(word.text[:_LONGEST]):
+                weights[term] += word.weight
+        return {t: _in_text(t, weights[t]) for t in self.rarest([w.text for w in words])}
+
+    def beside(
+        self, words: Sequence[Weighed], papers: Sequence[int]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return what names of authors and years among `words` add to the scores of `papers`."""
+        found = {}
+        for word in words:
+            if word.why in {"author", "year"} and papers:
+                asked = _author(word) if word.why == "author" else _bonus(word)
+                scores = dict(self.top(only(asked, papers), len(papers)))
+                found[word.text] = np.array([scores.get(p, 0.0) for p in papers], np.float32)
+        return found
+
+    def compile(self, words: Sequence[Weighed], query: Query) -> Compiled | None:
         """Return the query for what matches in words: every condition, and any of `words`.
 
         None if nothing is asked for, or if no paper can match because the words are none.
@@ -374,7 +441,7 @@ class TextIndex:
 
 def conditions(query: Query) -> Compiled | None:
     """Return the query for what every hit must fulfil, near in meaning or not; None without any."""
-    wanted = [n for n in _nodes(query.root) if not isinstance(n, Like) and not _is_bare(n)]
+    wanted = [n for n in query.parts if not isinstance(n, Like) and not _is_bare(n)]
     return _all([_compile(n) for n in wanted]) if wanted else None
 
 
@@ -397,20 +464,14 @@ def _is_bare(node: Node) -> bool:
     return isinstance(node, Word) and node.field is None
 
 
-def _nodes(root: Node | None) -> tuple[Node, ...]:
-    if root is None:
-        return ()
-    return root.nodes if isinstance(root, And) else (root,)
-
-
-def bare_words(query: Query) -> list[str]:
+def bare_words(query: Query) -> list[Weighed]:
     """Return the words that rank but need not all be there: those side by side at the top."""
-    return [n.text for n in _nodes(query.root) if isinstance(n, Word) and n.field is None]
+    return typed(query.bare)
 
 
 def without_words(query: Query) -> Query:
     """Return the conditions of a query alone, in one form for all queries that share them."""
-    kept = tuple(n for n in _nodes(query.root) if not _is_bare(n))
+    kept = tuple(n for n in query.parts if not _is_bare(n))
     return Query(And(kept) if len(kept) > 1 else kept[0] if kept else None)
 
 
@@ -462,10 +523,35 @@ def _term(field: str, value: str | int) -> Compiled:
     return Compiled.term_query(SCHEMA, field, value)
 
 
-def _in_text(term: str, times: int) -> tuple[Compiled, Compiled]:
-    title = Compiled.boost_query(_scoring("title", term), TITLE_WEIGHT * times)
+def _in_text(term: str, weight: float) -> tuple[Compiled, Compiled]:
+    title = Compiled.boost_query(_scoring("title", term), TITLE_WEIGHT * weight)
     body = _scoring("body", term)
-    return title, Compiled.boost_query(body, times) if times > 1 else body
+    return title, body if weight == 1 else Compiled.boost_query(body, weight)
+
+
+def _instead(words: Sequence[Weighed]) -> dict[str, list[Weighed]]:
+    """Return for typed words the other forms that may stand in their place."""
+    found: dict[str, list[Weighed]] = defaultdict(list)
+    for word in words:
+        if word.of:
+            found[word.of].append(word)
+    return found
+
+
+def _other(word: Weighed) -> Compiled:
+    """Return the query for another form of what was typed: of several words, all in this order."""
+    terms = stems(word.text[:_LONGEST])
+    if len(terms) == 1:
+        return _any(_in_text(terms[0], word.weight))
+    return Compiled.boost_query(_text(word.text, None), word.weight)
+
+
+def _author(word: Weighed) -> Compiled:
+    return Compiled.boost_query(_words("author", _names(word.text)), word.weight)
+
+
+def _bonus(word: Weighed) -> Compiled:
+    return Compiled.const_score_query(_term("year", int(word.text)), word.weight)
 
 
 def _scoring(field: str, term: str) -> Compiled:

@@ -295,17 +295,12 @@ class VectorMatrix:
         slack = 2 * _LONGEST_ROW * np.linalg.norm(query - row[0] * scale)
         return np.flatnonzero(dots >= last - slack)
 
-    def cosines(self, query: NDArray[np.float32], papers: Sequence[int]) -> NDArray[np.float32]:
-        """Return how near each of `papers` is to `query` (-1 to 1); 0 for one without a vector."""
+    def cosines(self, query: NDArray[np.float32], papers: Sequence[int]) -> dict[int, float]:
+        """Return how near those of `papers` that have a vector are to `query` (-1 to 1)."""
         view = self._follow()
-        wanted = np.asarray(papers, np.int64)
-        result = np.zeros(len(wanted), np.float32)
-        if not len(view.ids):
-            return result
-        at = np.searchsorted(view.ids, wanted).clip(max=len(view.ids) - 1)
-        known = view.ids[at] == wanted
-        result[known] = _cosines(view, view.rows[at[known]], query)
-        return result
+        rows = _rows_of(view, np.asarray(papers, np.int64))
+        found = _cosines(view, rows, query) if len(rows) else np.empty(0, np.float32)
+        return dict(zip(view.papers[rows].tolist(), found.tolist(), strict=True))
 
     def vector(self, paper: int) -> NDArray[np.float32] | None:
         """Return the vector of one paper at length 1, or None if it has none."""

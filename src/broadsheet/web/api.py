@@ -1,9 +1,12 @@
 """The JSON API: the same calls as the pages, written by `wire`."""
 
+from io import BytesIO
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Path as InPath
 from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -13,6 +16,7 @@ from broadsheet.editions import calendar as periods
 from broadsheet.editions.calendar import Period
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.engine import MAX_LIMIT, Mode
+from broadsheet.search.roles import Facet
 from broadsheet.web import forms, listings, sources
 from broadsheet.web.deciding import behind
 from broadsheet.web.guard import read_body
@@ -32,6 +36,9 @@ api = APIRouter(prefix="/api", responses=_PROBLEMS)
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Papers at most.")]
 Offset = Annotated[int, Query(ge=0, le=10**9, description="Papers to pass over.")]
 Narrowing = Annotated[str, Query(description="Only papers that match, in the query language.")]
+
+LIKE = 2_000_000
+"""Bytes of a file to find papers like those in it."""
 
 LONGEST = 3700
 """Days of a calendar that one answer holds: ten years."""
@@ -62,13 +69,48 @@ def search(
     return Json(wire.page(found))
 
 
+async def _given(site: Here, request: Request) -> bytes:
+    """Return the file that a request carries; pages of other sites cannot make us read one."""
+    site.guard.check_sender(request.headers)
+    return await read_body(request, LIKE)
+
+
+_FILE = {"type": "string", "format": "binary", "description": "BibTeX, RIS, CSL-JSON, a page, …"}
+
+
+@api.post(
+    "/search/like",
+    responses={200: {"model": forms.PageForm}},
+    openapi_extra={"requestBody": {"required": True, "content": {"*/*": {"schema": _FILE}}}},
+)
+def like(
+    site: Here,
+    given: Annotated[bytes, Depends(_given)],
+    q: Narrowing = "",
+    mode: Annotated[Mode | None, Query(description="How to search.")] = None,
+    limit: Limit | None = None,
+) -> Json:
+    """Find papers like those in a file, of any format that can be imported, taken together."""
+    found = site.library.like_file(
+        Path("-"), q, mode=mode or site.mode, limit=limit or site.page_size, stdin=BytesIO(given)
+    )
+    return Json(wire.page(found))
+
+
 # Before the route of a paper: an id is a path, and would take "/similar" in.
 @api.get("/papers/{ident:path}/similar", responses={200: {"model": forms.SimilarForm}})
-def similar(site: Here, ident: str, limit: Limit = 10) -> Json:
-    """Find the papers most like one."""
-    found = site.library.resolve(ident)
-    hits = site.library.similar(ident, limit=limit, mode=site.mode)
-    return Json({"id": format_paper_id(found), "hits": [wire.hit(h) for h in hits]})
+def similar(
+    site: Here,
+    ident: str,
+    limit: Limit = 10,
+    facet: Annotated[
+        Facet | None, Query(description="Those with the same problem, method or result.")
+    ] = None,
+) -> Json:
+    """Find the papers most like one, as a whole or in one facet."""
+    paper_id = format_paper_id(site.library.resolve(ident))
+    found = site.library.similar(ident, limit=limit, mode=site.mode, facet=facet)
+    return Json(wire.similar(paper_id, found))
 
 
 @api.get("/papers/{ident:path}", responses={200: {"model": forms.SheetForm}})
@@ -217,7 +259,7 @@ def decide(site: Here, wish: Annotated[forms.WishForm, Depends(_wish)]) -> Json:
     responses={200: {"model": forms.DecisionForm}},
     dependencies=[Depends(_from_us)],
 )
-def undo(site: Here, number: Annotated[int, Path(ge=1, le=10**15)]) -> Json:
+def undo(site: Here, number: Annotated[int, InPath(ge=1, le=10**15)]) -> Json:
     """Take a decision back; it stays in the log as undone."""
     return Json(wire.decision(site.library.undo(number)))
 

@@ -1,4 +1,4 @@
-"""The pages on which people decide which papers are the same, and the only forms there are."""
+"""The pages on which people decide which papers are the same, and how forms are read."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from broadsheet.collection.decisions import Decision
 from broadsheet.library import FEW, Library
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.web import evidence
-from broadsheet.web.guard import COOKIE, FIELD, read_body
+from broadsheet.web.guard import BODY, COOKIE, FIELD, read_body
 from broadsheet.web.site import Here, Site
 
 deciding = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -65,18 +65,22 @@ def behind(library: Library) -> int | None:
 # ---------------------------------------------------------------------------- what forms send
 
 
-async def _sent(site: Here, request: Request) -> dict[str, str]:
-    """Return the fields of a form that a page of ours sent."""
+async def read_form(site: Site, request: Request, most: int = BODY) -> dict[str, str]:
+    """Return the fields of a form of at most so many bytes that a page of ours sent."""
     site.guard.check_sender(request.headers)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415, f"A form is sent as {_FORM}.")
-    text = (await read_body(request)).decode("utf-8", "replace")
+    text = (await read_body(request, most)).decode("utf-8", "replace")
     try:
         fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS))
     except ValueError as error:
         raise HTTPException(400, "This form has too many fields.") from error
     site.guard.check_token(request.cookies.get(COOKIE), fields.pop(FIELD, ""))
     return fields
+
+
+async def _sent(site: Here, request: Request) -> dict[str, str]:
+    return await read_form(site, request)
 
 
 Sent = Annotated[dict[str, str], Depends(_sent)]

@@ -82,6 +82,14 @@ class FacetForm(_Form):
     count: int
 
 
+class NoteForm(_Form):
+    """What was understood of a query; `query` asks for exactly what was typed."""
+
+    kind: Literal["correction", "acronym", "author", "year", "like", "prose"]
+    text: str
+    query: str
+
+
 class PageForm(_Form):
     """A page of search results; `next` is the cursor of the next one, null on the last."""
 
@@ -93,6 +101,7 @@ class PageForm(_Form):
     facets: dict[str, list[FacetForm]]
     next: str | None
     notice: str = Field(description="What keeps the search from being all that was asked for.")
+    understood: list[NoteForm] = Field(description="What was searched for beyond what was typed.")
 
 
 class RecordForm(_Form):
@@ -166,7 +175,9 @@ class SimilarForm(_Form):
     """The papers most like one."""
 
     id: str
+    facet: str | None = Field(description="problem, method, result, or null: as a whole.")
     hits: list[HitForm]
+    notice: str = Field(description="What keeps them from being all that was asked for.")
 
 
 class PlacedForm(PaperForm):
@@ -421,6 +432,19 @@ class IndexForm(_Form):
     notice: str = Field(description="What is wrong with the index, or what it still lacks.")
 
 
+class DeepForm(_Form):
+    """How far the deep tier has come; all else is null where it is off."""
+
+    is_on: bool
+    model: str | None
+    papers: int | None
+    embedded: int | None = Field(description="Papers that have a vector of the deep tier.")
+    share: float | None = Field(description="Of one core's time that it may take.")
+    rate: float | None = Field(description="Papers a second, rests included; null if at rest.")
+    left_s: float | None = Field(description="Seconds until all are done; null if at rest.")
+    trouble: str | None = Field(description="What keeps it from going on.")
+
+
 class StatusForm(_Form):
     """What this Broadsheet holds, and how it does."""
 
@@ -438,6 +462,7 @@ class StatusForm(_Form):
     runs: list[RunForm]
     sequence: int
     index: IndexForm
+    deep: DeepForm
     sizes: dict[str, int]
     last_backup: str | None
     warnings: list[str]

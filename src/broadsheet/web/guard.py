@@ -102,11 +102,11 @@ def _is_number(name: str) -> bool:
     return True
 
 
-async def read_body(request: Request) -> bytes:
-    """Return what a request carries; refuse more than any form holds."""
-    body = b""
+async def read_body(request: Request, most: int = BODY) -> bytes:
+    """Return what a request carries; refuse more than `most` bytes, by default a form's."""
+    body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > BODY:
+        if len(body) > most:
             raise HTTPException(413, "That is more than a form holds.")
-    return body
+    return bytes(body)

@@ -1,10 +1,11 @@
 """The status of a collection as its page shows it. Pure."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from broadsheet.library import Status
+from broadsheet.search.deepening import DeepState
 from broadsheet.web import front, sources
 from broadsheet.web.sources import Enabled
 from broadsheet.web.views import Fact, Piece, clip, commands, day_in_words, fitting, size
@@ -56,6 +57,8 @@ def _facts(found: Status) -> Iterable[Fact]:
     yield Fact("Set aside", f"{held.rejects:,} records", "that could not be read")
     yield Fact("Decisions", f"{held.decisions:,}", "made by hand and not undone")
     yield Fact("Index", _index(found), f"{index.model}; format {index.format}")
+    if found.deep is not None:
+        yield Fact("Deep tier", *_deep(found.deep))
     for key, (name, meaning) in _SIZES.items():
         if key in found.sizes:
             yield Fact(name, in_bytes(found.sizes[key]), meaning)
@@ -77,6 +80,14 @@ def _index(found: Status) -> str:
     if index.lag:
         return f"{index.lag:,} changes behind the record"
     return f"holds everything, up to change {index.last:,}"
+
+
+def _deep(found: DeepState) -> tuple[str, str]:
+    done = f"{found.embedded:,} of {found.papers:,} papers"
+    if found.rate is None or found.left_s is None:
+        return done, found.model
+    left = timedelta(minutes=round(found.left_s / 60))
+    return done, f"{found.model}; {found.rate:,.1f} a second, {left} left"
 
 
 def in_bytes(size: int) -> str:

@@ -1,9 +1,11 @@
 """The pages to read: each route is request, library, template. Nothing here changes anything."""
 
 from datetime import date
+from io import BytesIO
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
@@ -14,8 +16,11 @@ from broadsheet.papers import identity
 from broadsheet.papers.identity import format_paper_id, parse_external_id
 from broadsheet.papers.types import PaperId
 from broadsheet.search import query as language
-from broadsheet.search.engine import MODES, Hit, Mode
+from broadsheet.search.engine import MODES, Mode, Similar
+from broadsheet.search.roles import FACETS, Facet
 from broadsheet.web import counted, evidence, front, health, listings, narrowing, sources, views
+from broadsheet.web.api import LIKE
+from broadsheet.web.deciding import read_form
 from broadsheet.web.site import Here, Site
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -52,7 +57,7 @@ def search(
         return _see_paper(found)
     used = mode or site.mode
     said = used if used != site.mode else ""
-    query = language.parse(q)
+    query, _ = site.library.read(q)
     try:
         hits = site.library.search(q, mode=used, limit=site.page_size, cursor=cursor or None)
     except QueryError:
@@ -74,6 +79,43 @@ def search(
         modes=_modes(site, used, str(query)) if has_room else [],
         next_url=hits.next and narrowing.search_url(hits.query, said, hits.next),
         unknown=parse_external_id(q),
+    )
+
+
+@pages.get("/like")
+def ask_for_like(site: Here, request: Request) -> HTMLResponse:
+    """Return the form that takes a list of papers."""
+    return site.form_page(request, "like.html")
+
+
+async def _listed(site: Here, request: Request) -> str:
+    return (await read_form(site, request, LIKE)).get("papers", "")
+
+
+@pages.post("/like")
+def like(site: Here, papers: Annotated[str, Depends(_listed)]) -> Response:
+    """Return papers like those of a pasted list; where all are here, under an address of its own.
+
+    Nothing is changed.
+    """
+    given = BytesIO(papers.encode("utf-8", "replace"))
+    found = site.library.like_file(Path("-"), mode=site.mode, limit=site.page_size, stdin=given)
+    query = language.parse(found.query)
+    if query.likes:
+        return RedirectResponse(narrowing.search_url(found.query), 303)
+    return site.page(
+        "search.html",
+        q="",
+        found=found,
+        said="",
+        is_first=True,
+        entries=views.hit_entries(found.hits),
+        facets=[],
+        narrowings=[],
+        orders=[],
+        modes=[],
+        next_url=None,
+        unknown=None,
     )
 
 
@@ -106,10 +148,17 @@ def _see_paper(paper_id: PaperId) -> RedirectResponse:
 
 
 @pages.get("/paper/{ident:path}")
-def paper(site: Here, request: Request, ident: str, done: int | None = None) -> Response:
+def paper(
+    site: Here,
+    request: Request,
+    ident: str,
+    done: int | None = None,
+    facet: Facet | None = None,
+) -> Response:
     """Return all that is known of a paper; any other id of it leads to its one address.
 
-    `done` is the number of a decision of which the page gives notice.
+    `done` is the number of a decision of which the page gives notice, and `facet` what the similar
+    papers shall have in common with this one.
     """
     sheet = site.library.sheet(ident)
     if ident != format_paper_id(sheet.paper.id):
@@ -120,7 +169,8 @@ def paper(site: Here, request: Request, ident: str, done: int | None = None) -> 
         **_paper_facts(sheet),
         decisions=[evidence.told(d) for d in sheet.decisions],
         notice=evidence.notice(sheet.decisions, done),
-        similar=_similar(site.library, ident),
+        similar=_similar(site.library, ident, facet),
+        facets=[("all", not facet, ""), *((f"same {f}", f == facet, f) for f in FACETS)],
     )
 
 
@@ -157,12 +207,12 @@ def _paper_facts(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def _similar(library: Library, ident: str) -> list[Hit]:
+def _similar(library: Library, ident: str, facet: Facet | None) -> Similar | None:
     try:
-        return library.similar(ident, limit=SIMILAR)
+        return library.similar(ident, limit=SIMILAR, facet=facet)
     except SearchIndexError:
         # The record alone makes a page; only what the index adds is missing.
-        return []
+        return None
 
 
 @pages.get("/about/query")
