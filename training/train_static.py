@@ -1,4 +1,4 @@
-"""Train the word vectors of `broadsheet.search.embedding` from titles and abstracts.
+"""Train the learned half of the word vectors from titles and abstracts.
 
     python training/train_static.py --corpus DIR --exclude DIR [DIR ...] --out FILE
 
@@ -32,7 +32,7 @@ import numpy as np
 from scipy import sparse
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
-from broadsheet.search.embedding import FORMAT, StaticEmbedder, split_words
+from broadsheet.search.embedding import split_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ KEPT_WORDS = 0.9  # on the document side
 LARGE_BATCH_FROM = 0.8  # of the steps; from there on batches are twice as large
 TITLE, SPAN, SENTENCE, HALVES, KEYWORDS = range(5)
 KIND_WEIGHTS = (3.0, 3.0, 2.0, 1.0, 1.0)
-HELD_OUT = 10  # of 1,000 papers: for the figures printed at the end
+HELD_OUT = 10  # of 1,000 papers: for `broadsheet eval --titles`
 LONGEST_TEXT = 2_000  # words and word pairs
 
 STOP_WORDS = frozenset(
@@ -445,32 +445,17 @@ def train(rows: Floats, drawing: Drawing, steps: int, batch: int, highest: float
             print(f"step {step + 1}: loss {np.mean(losses[-50:]):.3f}, {spent:.0f} s", flush=True)
 
 
-# ---------------------------------------------------------------- writing and checking
+# ---------------------------------------------------------------- writing
 
 
 def save(path: Path, rows: Floats, words: list[bytes], pairs: Ints) -> None:
-    """Write the weights: int8 rows, one float16 scale for each, words as text, pairs as numbers."""
-    scales = np.maximum(np.abs(rows).max(axis=1) / 127, 1e-4).astype(np.float16)
-    codes = np.clip(np.rint(rows / scales.astype(np.float32)[:, None]), -127, 127)
+    """Write the rows as float16, the words as text and the pairs as numbers of words."""
     text = np.frombuffer(b"\n".join(words), dtype=np.uint8)
-    with path.open("wb") as file:
-        parts = {"codes": codes.astype(np.int8), "scales": scales, "words": text, "pairs": pairs}
-        np.savez(file, format=np.array(FORMAT), **parts)
-
-
-def report(path: Path, papers: list[Paper]) -> None:
-    """Print how well the finished file finds a held-out paper's abstract by its title."""
-    embedder = StaticEmbedder.load(path)
-    titles, abstracts, _ = zip(*papers, strict=True)
-    likeness = embedder.embed(titles) @ embedder.embed(abstracts).T
-    ranks = (likeness >= np.diag(likeness)[:, None]).sum(axis=1)
-    print(f"{embedder.id}: {path.stat().st_size / 1e6:.2f} MB")
-    shares = f"R@1 {(ranks <= 1).mean():.3f}, R@10 {(ranks <= 10).mean():.3f}"
-    print(f"title -> abstract among {len(papers)}: MRR {(1 / ranks).mean():.3f}, {shares}")
+    np.savez(path, rows=rows.astype(np.float16), words=text, pairs=pairs)
 
 
 def main() -> None:
-    """Read the arguments, train, write the file and print its figures."""
+    """Read the arguments, train and write the rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, required=True, help="folder of .jsonl(.xz) papers")
     parser.add_argument("--exclude", type=Path, nargs="*", default=[], help="judged sets, pages")
@@ -480,9 +465,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     begun = time.monotonic()
-    everything = read_papers(options.corpus, options.exclude)
-    held_out = [paper for paper in everything if is_held_out(paper)]
-    papers = [paper for paper in everything if not is_held_out(paper)]
+    papers = read_papers(options.corpus, options.exclude)
+    papers = [paper for paper in papers if not is_held_out(paper)]
     words, texts = number_texts(papers, options.words)
     pairs, texts = find_pairs(texts, options.pairs)
     print(f"{len(papers)} papers, {len(texts.words)} words, {time.monotonic() - begun:.0f} s")
@@ -491,7 +475,6 @@ def main() -> None:
     drawing = Drawing(texts, rng)
     train(rows, drawing, options.steps, options.batch, options.learning_rate)
     save(options.out, rows, words, pairs)
-    report(options.out, held_out)
     print(f"{time.monotonic() - begun:.0f} s in all")
 
 

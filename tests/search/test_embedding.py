@@ -210,15 +210,15 @@ def test_huge_texts_of_one_character(embedder, character):
 
 
 def test_weights_file_is_small(content):
-    """The shipped weights stay within 20 MB, and no compression hides a larger matrix."""
-    assert len(content) <= 20_000_000
+    """The shipped weights stay within 16 MB, and no compression hides a larger matrix."""
+    assert len(content) <= 16_000_000
 
 
 def test_id_names_the_content(embedder, content, tmp_path):
     """The id tells the dimensions and changes with any change of the weights."""
     assert embedder.id.startswith(f"bs-static-{embedder.dim}-")
     arrays = dict(np.load(WEIGHTS))
-    arrays["codes"][0, 0] ^= 1
+    arrays["learned"][0, 0] ^= 1
     np.savez(tmp_path / "other.npz", **arrays)
     assert StaticEmbedder.load(tmp_path / "other.npz").id != embedder.id
 
@@ -261,15 +261,19 @@ def test_changed_weights(content, tmp_path_factory, data):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("format", lambda _: np.array(99), "format 1"),
-        ("codes", lambda codes: codes.astype(np.int16), "int8"),
-        ("codes", lambda codes: codes[:, :0], "int8"),
-        ("scales", lambda scales: scales * np.float16("nan"), "positive"),
-        ("scales", lambda scales: scales[1:], "scale for each row"),
-        ("pairs", lambda pairs: pairs + np.int32(40_000), "not there"),
-        ("pairs", lambda pairs: pairs[1:], "row for each"),
-        ("words", lambda words: np.append(words, np.frombuffer(b"\nthe", np.uint8)), "row for"),
+        ("format", lambda _: np.array(99), "format 2"),
+        ("learned", lambda codes: codes.astype(np.int16), "bytes"),
+        ("taught", lambda codes: codes[:, :0], "bytes"),
+        ("learned_scales", lambda scales: scales * np.float16("nan"), "positive"),
+        ("taught_scales", lambda scales: scales[1:], "scale for each of the taught"),
+        ("pairs", lambda pairs: pairs + np.int32(100_000), "not there"),
+        ("pairs", lambda pairs: pairs[:, :1], "pairs of numbers"),
+        ("pairs", lambda pairs: np.concatenate([pairs] * 5), "row for each"),
+        ("words", lambda words: np.append(words, np.frombuffer(b"\nqzx", np.uint8)), "row for"),
         ("words", lambda words: np.where(words == ord("q"), np.uint8(ord("x")), words), "twice"),
+        ("pieces", lambda pieces: pieces[: len(pieces) // 2], "row for each piece"),
+        ("pieces_taught", lambda codes: codes[:, :8], "one length"),
+        ("share", lambda _: np.array(1.0), "share"),
     ],
 )
 def test_weights_that_do_not_fit(tmp_path, name, change, message):

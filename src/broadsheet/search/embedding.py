@@ -1,18 +1,20 @@
 """Texts to vectors, with a table of trained word vectors and nothing else.
 
-The vector of a text is the sum over its distinct words and word pairs of sqrt(count) times
-the row of that word, scaled to length one. No neural network runs here: a batch is one
-dictionary look-up per word and one sparse product, which embeds tens of thousands of
-abstracts a second on one core. `training/train_static.py` makes the table.
+The vector of a text has two halves. One is learned from papers alone, which texts belong
+together; the other is taught by a transformer, whose vectors it imitates. Each half is the sum
+over the text's distinct words and word pairs of sqrt(count) times the row of that word. No neural
+network runs here: a batch is one dictionary look-up per word and one sparse product, which embeds
+tens of thousands of abstracts a second on one core. `training/` makes the table.
 
-A word that the table lacks gets a vector generated from a hash of its spelling, so that two
-texts that share a rare name are still near each other.
+A word that nobody learned gets a learned half generated from a hash of its spelling, so that two
+texts that share a rare name are still near each other, and a taught half made of its pieces.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
 import unicodedata
 import zipfile
@@ -20,11 +22,12 @@ import zlib
 from dataclasses import dataclass
 from importlib import resources
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from broadsheet.errors import EmbeddingError
+from broadsheet.search.nearness import Summands, summands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2
 """The version of the weights file and of the word rules that go with it."""
 
 MAX_CHARACTERS = 20_000
@@ -63,6 +66,8 @@ _BROKEN = (
 # Trained rows of rare words have a length of 4 to 10. Longer generated rows help texts of other
 # fields, where many words are unknown, and cost a little in the field of the training texts.
 _GENERATED_LENGTH = 12.0
+_MOST_KNOWN = 20_000
+_MOST_PIECES = 20
 _NUMBER_SHARE = 0.5  # a number that nobody counted often says less than a rare name
 _SHORTEST_STEM = 4
 _SUFFIX = 3
@@ -112,6 +117,7 @@ class _Folding(dict[int, str]):
 
 
 _FOLDING = _Folding()
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
 def _fold(text: str) -> str:
@@ -119,8 +125,13 @@ def _fold(text: str) -> str:
     text = text[:MAX_CHARACTERS]
     if text.isascii():
         return text.replace(_MARK, " ") if _MARK in text else text
-    # Some single characters decompose into eighteen, hence the second cut.
-    return unicodedata.normalize("NFKD", text)[:MAX_CHARACTERS].translate(_FOLDING)
+    # Most of a text is ASCII, also where some of it is not.
+    return _NOT_ASCII.sub(_fold_run, text).replace(_MARK, " ")[:MAX_CHARACTERS]
+
+
+def _fold_run(run: re.Match[str]) -> str:
+    # Some single characters decompose into eighteen.
+    return unicodedata.normalize("NFKD", run[0])[:MAX_CHARACTERS].translate(_FOLDING)
 
 
 def split_words(texts: Iterable[str]) -> list[bytes]:
@@ -218,19 +229,65 @@ def at_length_one(rows: NDArray[np.float32], model: str) -> NDArray[np.float32]:
     return made
 
 
+class _Rows(NamedTuple):
+    """Rows packed to four bits a number, two numbers a byte, with one scale for each row."""
+
+    codes: NDArray[np.uint8]
+    scales: NDArray[np.float16]
+
+    def unpacked(self, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
+        """Return the rows at these places as numbers."""
+        codes = self.codes[at]
+        rows = np.empty((len(codes), 2 * codes.shape[1]), np.float32)
+        rows[:, 0::2] = _LOW[codes]
+        rows[:, 1::2] = _HIGH[codes]
+        rows *= self.scales[at].astype(np.float32)[:, None]
+        return rows
+
+
+_LOW = (np.arange(256) % 16 - 8).astype(np.int8)
+_HIGH = (np.arange(256) // 16 - 8).astype(np.int8)
+
+
+def packed(rows: NDArray[np.float32]) -> _Rows:
+    """Return rows packed, each at the scale that loses least of it."""
+    peaks = np.abs(rows).max(axis=1, keepdims=True)
+    best = np.full(len(rows), np.inf)
+    codes = np.zeros(rows.shape, np.int8)
+    scales = np.zeros(len(rows), np.float16)
+    for share in (1.0, 0.9, 0.8, 0.7, 0.6):
+        scale = np.maximum(peaks * share / 7, 1e-4).astype(np.float16)
+        tried = np.clip(np.rint(rows / scale.astype(np.float32)), -7, 7).astype(np.int8)
+        lost = np.square(tried * scale.astype(np.float32) - rows).sum(axis=1)
+        is_better = lost < best
+        best[is_better], codes[is_better] = lost[is_better], tried[is_better]
+        scales[is_better] = scale[is_better, 0]
+    nibbles = (codes + 8).astype(np.uint8)
+    return _Rows((nibbles[:, 0::2] | nibbles[:, 1::2] << 4).astype(np.uint8), scales)
+
+
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """The content of a weights file: rows of words first, then rows of word pairs."""
+    """The content of a weights file.
 
-    matrix: NDArray[np.float32]
+    `learned` has the rows of the first words and then of the word pairs, `taught` those of all
+    words, `pieces_taught` those of the pieces that other words are spelled with. `share` is that
+    of the taught half in a cosine.
+    """
+
     words: list[bytes]
     pairs: NDArray[np.int32]
+    pieces: list[bytes]
+    learned: _Rows
+    taught: _Rows
+    pieces_taught: _Rows
+    share: float
 
 
 class StaticEmbedder:
     """An embedder that sums trained word vectors; see the module's text for how.
 
-    An instance is never changed after loading, so threads can share it.
+    Threads can share an instance.
     """
 
     id: str
@@ -242,11 +299,16 @@ class StaticEmbedder:
 
     def __init__(self, ident: str, weights: _Weights) -> None:
         self.id = ident
-        self.dim = int(weights.matrix.shape[1])
-        self._matrix = weights.matrix
-        self._words: dict[bytes, int] = {word: row for row, word in enumerate(weights.words)}
-        self._size = len(weights.words)
-        self._words[_MARK_WORD] = self._size  # beyond all words, so that it begins no pair
+        size = self._size = len(weights.learned.codes) - len(weights.pairs)
+        self._cut = 2 * weights.learned.codes.shape[1]
+        self.dim = self._cut + 2 * weights.taught.codes.shape[1]
+        self._matrix = np.zeros((len(weights.learned.codes), self.dim), np.float32)
+        self._matrix[:, : self._cut] = weights.learned.unpacked()
+        self._matrix[:size, self._cut :] = weights.taught.unpacked(slice(size))
+        self._words: dict[bytes, int] = {w: row for row, w in enumerate(weights.words[:size])}
+        self._words[_MARK_WORD] = size  # beyond all words, so that it begins no pair
+        self._rest = _Rest(weights, size, self._cut)
+        self._weights = np.sqrt(np.array([1 - weights.share, weights.share], np.float32))
         self._prepare_pairs(weights.pairs)
 
     @classmethod
@@ -261,7 +323,7 @@ class StaticEmbedder:
             weights = _read_weights(content)
         except _BROKEN as error:
             raise EmbeddingError(f"the embedding model {place} cannot be used: {error}") from error
-        dim = weights.matrix.shape[1]
+        dim = 2 * (weights.learned.codes.shape[1] + weights.taught.codes.shape[1])
         return cls(f"bs-static-{dim}-{hashlib.sha256(content).hexdigest()[:8]}", weights)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -292,6 +354,41 @@ class StaticEmbedder:
         unknown = np.flatnonzero(ids == _UNKNOWN)
         if len(unknown):
             sums += self._sum_unknown([words[i] for i in unknown], owners[unknown], len(texts))
+        return self._joined(sums)
+
+    def summands(self, texts: Sequence[str]) -> Summands:
+        """Return the words and known word pairs that the vectors of some texts are sums of."""
+        words = split_words(texts)
+        ids = np.fromiter(map(self._words.get, words, repeat(_UNKNOWN)), np.int32, len(words))
+        owners = np.cumsum(ids == self._size)
+        at, pairs = self._find_pairs(ids)
+        rare = sorted({words[i] for i in np.flatnonzero(ids == _UNKNOWN)})
+        places = {word: len(self._matrix) + place for place, word in enumerate(rare)}
+        numbers, unknown = ids.astype(np.int64), np.flatnonzero(ids == _UNKNOWN)
+        numbers[unknown] = [places[words[i]] for i in unknown.tolist()]
+        kept = np.flatnonzero(numbers != self._size)
+        columns, first, where = np.unique(
+            np.concatenate([numbers[kept], pairs]), return_index=True, return_inverse=True
+        )
+        begins = np.concatenate([kept, at])
+        ends = begins + np.append(np.ones_like(kept), np.full_like(at, 2))
+        counts = np.zeros((len(texts), len(columns)), np.float32)
+        np.add.at(counts, (np.concatenate([owners[kept], owners[at]]), where), 1)
+        rows = self._matrix[columns[columns < len(self._matrix)].astype(np.int64)]
+        if rare:
+            rows = np.concatenate([rows, self._rest.rows(rare)])
+        told = zip(begins[first].tolist(), ends[first].tolist(), strict=True)
+        names = [b" ".join(words[begin:end]).decode() for begin, end in told]
+        halves = [slice(self._cut), slice(self._cut, None)]
+        return summands(names, rows, np.sqrt(counts), halves, self._joined)
+
+    def _joined(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return sums with both halves at their shares, and the whole at length one."""
+        for half, weight in zip(
+            (sums[:, : self._cut], sums[:, self._cut :]), self._weights, strict=True
+        ):
+            lengths = np.sqrt(np.square(half).sum(axis=1, keepdims=True))
+            np.divide(half * weight, lengths, out=half, where=lengths > 0)
         lengths = np.sqrt(np.square(sums).sum(axis=1, keepdims=True))
         np.divide(sums, lengths, out=sums, where=lengths > 0)
         return sums
@@ -312,7 +409,7 @@ class StaticEmbedder:
         distinct = sorted(set(words))
         columns = {word: column for column, word in enumerate(distinct)}
         found = np.fromiter(map(columns.__getitem__, words), np.int32, len(words))
-        return self._weighted_sum(owners, found, count, generated_rows(distinct, self.dim))
+        return self._weighted_sum(owners, found, count, self._rest.rows(distinct))
 
     @staticmethod
     def _weighted_sum(
@@ -326,10 +423,16 @@ class StaticEmbedder:
         # Here, so that a program that only asks short questions does not wait for scipy.
         from scipy.sparse import csr_matrix  # noqa: PLC0415
 
-        ones = np.ones(len(columns), dtype=np.float32)
-        counts = csr_matrix((ones, (owners, columns)), shape=(count, len(matrix)))
-        counts.sum_duplicates()
-        np.sqrt(counts.data, out=counts.data)
+        # Sorted whole numbers are counted sooner than a sparse matrix finds its duplicates.
+        bits = len(matrix).bit_length()
+        keys = np.sort(owners.astype(np.int64) << bits | columns)
+        firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+        roots = np.sqrt(np.diff(firsts, append=len(keys)).astype(np.float32))
+        keys = keys[firsts]
+        starts = np.searchsorted(keys, np.arange(count + 1) << bits)
+        columns = (keys & (1 << bits) - 1).astype(np.int32)
+        shape = (count, len(matrix))
+        counts = csr_matrix((roots, columns, starts.astype(np.int32)), shape)
         sums: NDArray[np.float32] = counts @ matrix
         return sums
 
@@ -358,6 +461,64 @@ class StaticEmbedder:
         return at[hits], self._pair_rows[slots[hits]]
 
 
+class _Rest:
+    """The rows of all words that were not learned, made when they are first met."""
+
+    def __init__(self, weights: _Weights, size: int, cut: int) -> None:
+        self._taught, self._pieces = weights.taught, weights.pieces_taught
+        self._cut = cut
+        self._words = {w: size + row for row, w in enumerate(weights.words[size:])}
+        self._spelled = {p: row for row, p in enumerate(weights.pieces)}
+        self._longest = max(map(len, weights.pieces), default=0)
+        self._known: dict[bytes, NDArray[np.float32]] = {}
+
+    def rows(self, words: Sequence[bytes]) -> NDArray[np.float32]:
+        """Return a (len(words), dim) matrix with the row of each of these distinct words."""
+        if len(self._known) > _MOST_KNOWN:
+            self._known = {}
+        known = self._known
+        fresh = [word for word in words if word not in known]
+        if fresh:
+            known |= zip(fresh, self._made(fresh), strict=True)
+        return np.stack([known[word] for word in words])
+
+    def _made(self, words: Sequence[bytes]) -> NDArray[np.float32]:
+        rows = np.empty((len(words), self._cut + 2 * self._taught.codes.shape[1]), np.float32)
+        rows[:, : self._cut] = generated_rows(words, self._cut)
+        places = np.array([self._words.get(word, _UNKNOWN) for word in words], np.int64)
+        is_taught = places != _UNKNOWN
+        rows[is_taught, self._cut :] = self._taught.unpacked(places[is_taught])
+        others = [words[i] for i in np.flatnonzero(~is_taught).tolist()]
+        rows[~is_taught, self._cut :] = self._spelled_rows(others)
+        return rows
+
+    def _spelled_rows(self, words: Sequence[bytes]) -> NDArray[np.float32]:
+        """Return the taught halves of words that nobody was taught: the mean of their pieces."""
+        rows = np.zeros((len(words), 2 * self._taught.codes.shape[1]), np.float32)
+        spelled = [self._spelling(word) for word in words]
+        for size in {len(pieces) for pieces in spelled} - {0}:
+            at = [i for i, pieces in enumerate(spelled) if len(pieces) == size]
+            parts = self._pieces.unpacked(np.array([spelled[i] for i in at]).ravel())
+            shares = [(_NUMBER_SHARE if words[i].isdigit() else 1.0) / size for i in at]
+            sums = parts.reshape(len(at), size, -1).sum(axis=1)
+            rows[at] = sums * np.array(shares, np.float32)[:, None]
+        return rows
+
+    def _spelling(self, word: bytes) -> list[int]:
+        """Return the pieces of a word, the longest possible first (WordPiece, Wu et al. 2016)."""
+        found: list[int] = []
+        start, mark = 0, b""
+        while start < len(word) and len(found) < _MOST_PIECES:
+            end = min(len(word), start + self._longest)
+            while end > start and mark + word[start:end] not in self._spelled:
+                end -= 1
+            if end == start:
+                break
+            found.append(self._spelled[mark + word[start:end]])
+            start, mark = end, b"##"
+        return found
+
+
 def _sum_one(columns: NDArray[np.int32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the sum for a single short text, rounded as the sparse product rounds it."""
     total = np.zeros((1, matrix.shape[1]), np.float32)
@@ -375,26 +536,39 @@ def _read_weights(content: bytes) -> _Weights:
         version = int(parts["format"])
         if version != FORMAT:
             raise ValueError(f"its format is {version}, and this program reads format {FORMAT}")
-        codes, scales, pairs = parts["codes"], parts["scales"], parts["pairs"]
-        words = parts["words"].tobytes().split(b"\n")
-    _check_shapes(codes, scales, pairs, len(words))
-    if len(set(words)) != len(words):
-        raise ValueError("a word occurs twice")
-    matrix = codes.astype(np.float32)
-    matrix *= scales.astype(np.float32)[:, None]
-    return _Weights(matrix, words, pairs)
+        words, pieces = (parts[n].tobytes().split(b"\n") for n in ("words", "pieces"))
+        learned, taught = _read_rows(parts, "learned"), _read_rows(parts, "taught")
+        of_pieces, share = _read_rows(parts, "pieces_taught"), float(parts["share"])
+        weights = _Weights(words, parts["pairs"], pieces, learned, taught, of_pieces, share)
+    _check(weights)
+    return weights
 
 
-def _check_shapes(
-    codes: NDArray[Any], scales: NDArray[Any], pairs: NDArray[Any], words: int
-) -> None:
-    if codes.dtype != np.int8 or codes.ndim != 2 or codes.shape[1] == 0:  # noqa: PLR2004
-        raise ValueError("its rows are not a matrix of int8")
-    if pairs.dtype != np.int32 or pairs.shape != (len(codes) - words, 2):
-        raise ValueError("it has not one row for each word and word pair")
-    if pairs.size and not 0 <= pairs.min() <= pairs.max() < words:
-        raise ValueError("a word pair names a word that is not there")
-    if scales.dtype != np.float16 or scales.shape != (len(codes),):
-        raise ValueError("it has not one scale for each row")
-    if not (np.isfinite(scales).all() and (scales > 0).all()):
+def _read_rows(parts: Any, name: str) -> _Rows:
+    rows = _Rows(parts[name], parts[f"{name}_scales"])
+    if rows.codes.dtype != np.uint8 or rows.codes.ndim != 2 or rows.codes.shape[1] == 0:  # noqa: PLR2004
+        raise ValueError(f"its {name} rows are not a matrix of bytes")
+    if rows.scales.dtype != np.float16 or rows.scales.shape != (len(rows.codes),):
+        raise ValueError(f"it has not one scale for each of the {name} rows")
+    if not (np.isfinite(rows.scales).all() and (rows.scales > 0).all()):
         raise ValueError("a scale is not a positive number")
+    return rows
+
+
+def _check(weights: _Weights) -> None:
+    if len(set(weights.words)) != len(weights.words):
+        raise ValueError("a word occurs twice")
+    pairs = weights.pairs
+    if pairs.dtype != np.int32 or pairs.ndim != 2 or pairs.shape[1] != 2:  # noqa: PLR2004
+        raise ValueError("its word pairs are not pairs of numbers")
+    learned = len(weights.learned.codes) - len(pairs)
+    if not 0 < learned <= len(weights.words) == len(weights.taught.codes):
+        raise ValueError("it has not one row for each word and word pair")
+    if pairs.size and not 0 <= pairs.min() <= pairs.max() < learned:
+        raise ValueError("a word pair names a word that is not there")
+    if len(weights.pieces) != len(weights.pieces_taught.codes):
+        raise ValueError("it has not one row for each piece")
+    if weights.taught.codes.shape[1] != weights.pieces_taught.codes.shape[1]:
+        raise ValueError("the rows of words and pieces are not of one length")
+    if not 0 <= weights.share < 1:
+        raise ValueError("the share of its taught half is none")
