@@ -834,7 +834,7 @@ def _unfiled(record: Record) -> Paper:
 
 def _told_of(named: int, used: int, held: int) -> str:
     first = f"the first {used:,} of " if used < named else ""
-    return f"papers like {first}{named:,} that were given, of which {held:,} are here"
+    return f"papers like {first}{named:,} that were given; in the collection: {held:,}"
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

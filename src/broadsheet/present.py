@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     Progress,
@@ -32,6 +33,7 @@ from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper, PaperId
 from broadsheet.search.deepening import DeepState
 from broadsheet.search.engine import Hit, Page, Similar
+from broadsheet.search.explaining import Row
 from broadsheet.search.highlight import Marked
 
 if TYPE_CHECKING:
@@ -134,8 +136,19 @@ def _shortened(marked: Marked, words: int = 60) -> Marked:
     return Marked(body + (" …" if len(cut) > words else ""), inside)
 
 
-def hits(found: Iterable[Hit], start: int = 1) -> None:
-    """Print hits: title, who and when, the marked abstract, and why."""
+def _explained(rows: Sequence[Row]) -> None:
+    """Print what a score is made of, part by part."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim", overflow="fold")
+    for row in rows:
+        table.add_row(row.name, f"{row.added:.3f}", escape(_safe(row.made_of)))
+    _console.print(Padding(table, (0, 0, 0, 3)))
+
+
+def hits(found: Iterable[Hit], start: int = 1, *, explained: bool = False) -> None:
+    """Print hits: title, who and when, the marked abstract, and why, in a table if wanted."""
     for number, hit in enumerate(found, start):
         head = Text(f"{number:>2} ", style="dim")
         _line(head + _marked(hit.title, "bold") + Text(f"  {format_paper_id(hit.paper.id)}", "dim"))
@@ -145,17 +158,19 @@ def hits(found: Iterable[Hit], start: int = 1) -> None:
             _indented(_marked(_shortened(hit.abstract)))
         why = "; ".join(r.text for r in hit.reasons)
         _indented(Text(f"{hit.score:.3f}  {_safe(why)}", style="italic dim"))
+        if explained:
+            _explained(hit.made.rows())
         _line()
 
 
-def similar(found: Similar) -> None:
+def similar(found: Similar, *, explained: bool = False) -> None:
     """Print the papers most like one, and what keeps them from being all that was asked for."""
     if found.notice:
         _line(Text(_safe(found.notice), style="dim"))
-    hits(found.hits)
+    hits(found.hits, explained=explained)
 
 
-def page(found: Page) -> None:
+def page(found: Page, *, explained: bool = False) -> None:
     """Print a page of search results with its counts."""
     if found.notice:
         _line(Text(_safe(found.notice), style="dim"))
@@ -165,7 +180,7 @@ def page(found: Page) -> None:
     if not found.hits:
         _line("Nothing found. Fewer or other words, or --mode vector, may help.")
         return
-    hits(found.hits)
+    hits(found.hits, explained=explained)
     for name in ("source", "year", "category", "venue"):
         values = found.facets.get(name, [])[:6]
         if values:

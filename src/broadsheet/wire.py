@@ -18,6 +18,7 @@ from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import Paper, PaperId, SavedPage
 from broadsheet.search.deepening import DeepState
 from broadsheet.search.engine import Hit, Page, Similar
+from broadsheet.search.explaining import Explanation, Worded
 from broadsheet.search.ranking import Reason
 
 if TYPE_CHECKING:
@@ -70,12 +71,30 @@ def _reason(found: Reason) -> Json:
     }
 
 
+def _explanation(found: Explanation) -> Json:
+    cosines = {"static": found.static, "deep": found.deep}
+    return {
+        "parts": {part: round(added, 6) for part, added in found.parts.items()},
+        "words": [_worded(word) for word in found.words],
+        "cosines": {
+            tier: round(cosine, 6) for tier, cosine in cosines.items() if cosine is not None
+        },
+        "near": [{**p._asdict(), "share": round(p.share, 6)} for p in found.affinities],
+    }
+
+
+def _worded(found: Worded) -> Json:
+    told = {"word": found.text, "share": round(found.share, 6), "kind": found.kind}
+    return {**told, "of": found.of} if found.of else told
+
+
 def hit(found: Hit) -> Json:
     """Return a hit: its paper, score, reasons, and where the query's words stand (start, end)."""
     return {
         **paper(found.paper),
         "score": found.score,
         "reasons": [_reason(r) for r in found.reasons],
+        **_explanation(found.made),
         "highlights": {"title": found.title.spans, "abstract": found.abstract.spans},
     }
 

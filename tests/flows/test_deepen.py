@@ -292,7 +292,10 @@ def test_the_tier_counts_in_the_order(home, embedder, mode):
         known = ["lanterns" in h.paper.text for h in found.hits]
         assert sum(known) > sum("lanterns" in h.paper.text for h in before.hits)
         assert known[:2] == [True] * 2
-        assert all(h.reasons[0].kind == "meaning" for h in found.hits)
+        for hit in found.hits:
+            assert sum(hit.made.parts.values()) == pytest.approx(hit.score, abs=1e-4)
+        assert {r.kind for h in found.hits for r in h.reasons} <= {"meaning", "deep"}
+        assert all(h.reasons[0].kind == "deep" for h in found.hits[:2])
         nearest = [h.paper.id for h, is_known in zip(found.hits, known, strict=True) if is_known]
         assert {r.paper for r in ranked if r.deep == pytest.approx(1, abs=0.01)} == set(nearest)
 

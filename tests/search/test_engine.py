@@ -6,6 +6,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import orjson
@@ -110,6 +111,16 @@ PAGED = [
     "like:p5 sort:date",
     "like:p5 harbour -cat:cs.LG",
 ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("text", PAGED)
+def test_facets_are_counted_only_if_they_are_wanted(library: Library, text: str, mode: Mode):
+    """Without them a page is the same, its total too."""
+    whole = library.engine.search(parse(text), mode=mode)
+    plain = library.engine.search(parse(text), mode=mode, with_facets=False)
+    assert plain.facets == {}
+    assert replace(plain, facets=whole.facets, took_ms=whole.took_ms) == whole
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -369,22 +380,76 @@ REASONED = ["harbour research", "tides moons kilns", '"on copper"', "study of th
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("text", REASONED)
 def test_reasons_are_true(library: Library, text: str, mode: Mode):
-    """Every word that a reason names stands, by its stem, in the field that the reason names."""
+    """Every word that a reason names stands, by its stem, in the field that the reason names.
+
+    Of two words that are near in meaning, the second.
+    """
     named = 0
     for hit in library.search(text, mode=mode, limit=300).hits:
         title, below = set(stems(hit.paper.title)), set(stems(_below(hit.paper)))
         for reason in hit.reasons:
             words = [set(stems(w)) for w in re.findall("“(.+?)”", reason.text)]
-            named += len(words)
             fields = {"words": [title, below], "title": [title]}.get(reason.kind, [below])
-            assert all(word & field for word in words for field in fields)
             if reason.kind == "meaning":
                 assert 0 < reason.value <= 1
+                words, fields = words[1::2], [title | below]
             else:
                 assert words
+                named += len(words)
+            assert all(word & field for word in words for field in fields)
         for marked, source in ((hit.title, hit.paper.title), (hit.abstract, _below(hit.paper))):
             assert "".join(piece for _, piece in marked.parts()) == source
-    assert named or mode == "vector"
+    assert (named > 0) is (mode != "vector")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("text", [*REASONED, "harbour sort:date", "cat:cs.LG", "the of"])
+def test_a_score_is_the_sum_of_what_explains_it(library: Library, text: str, mode: Mode):
+    """Parts add up to the score, words to their part, and what is marked is what scored."""
+    for hit in library.search(text, mode=mode, limit=FUSED + 60).hits[::5]:
+        made = hit.made
+        assert sum(made.parts.values()) == pytest.approx(hit.score, abs=1e-4)
+        assert [w.share for w in made.words] == sorted((w.share for w in made.words), reverse=True)
+        if made.words:
+            assert sum(w.share for w in made.words) == pytest.approx(made.parts["words"])
+            scored = {stem for w in made.words for stem in stems(w.text)}
+            marked = [p for m in (hit.title, hit.abstract) for is_hit, p in m.parts() if is_hit]
+            assert all(scored & set(stems(piece)) for piece in marked)
+        assert (made.static is not None) or not made.parts.get("static")
+        assert made.deep is None
+
+
+def test_meaning_is_explained_by_what_the_texts_say(library: Library):
+    """The words that bring texts near stand in them, and add no more than there is."""
+    hits = library.search("boats in ports", limit=50).hits
+    told = [(hit, near) for hit in hits for near in hit.made.affinities]
+    assert told
+    for hit, near in told:
+        assert set(stems(near.said)) <= set(stems(hit.paper.text))
+        assert set(stems(near.asked)) <= set(stems("boats in ports"))
+        assert 0 < near.share < 1
+
+
+def test_a_long_form_is_marked_only_where_it_scored(home):
+    """An acronym's long form is told where it stood in for it; its single words are no marks."""
+    texts = [
+        ("Knots", "A graph convolutional network (GCN) unties knots."),
+        ("Ropes", "Ropes are tied by a graph convolutional network."),
+        ("Nets", "A network of ropes, drawn as a graph."),
+        *((f"Rope {n}", "The graph convolutional network (GCN) again.") for n in range(5)),
+    ]
+    with open_library(home) as library:
+        records = (Record("file", t, t, a) for t, a in texts)
+        list(library.file(records, source="test", counts=Counter()))
+        hits = {h.paper.title: h for h in library.search("GCN ropes").hits}
+    told = {w.text: w for w in hits["Ropes"].made.words}
+    assert told["graph convolutional network"].of == "GCN"
+    assert "“graph convolutional network” (for “GCN”) in the abstract" in " ".join(
+        r.text for r in hits["Ropes"].reasons
+    )
+    nets = hits["Nets"]
+    marked = [text for is_hit, text in nets.abstract.parts() if is_hit]
+    assert (marked, [w.text for w in nets.made.words]) == (["ropes"], ["ropes"])
 
 
 def test_a_summary_is_not_called_an_abstract(library: Library):

@@ -85,6 +85,9 @@ def test_the_first_reason_shows_the_sentence_that_is_alike(library: Library, fac
         whole = hit.score - FACET_SHARE * reason.value
         assert -1e-3 <= whole <= 1 - FACET_SHARE + 1e-3
         assert len(hit.reasons) > 1
+        assert list(hit.made.parts) == [facet, "words", "static", "deep"]
+        assert hit.made.parts[facet] == pytest.approx(FACET_SHARE * reason.value)
+        assert sum(hit.made.parts.values()) == pytest.approx(hit.score, abs=1e-4)
 
 
 def test_without_the_facet_it_is_the_whole_paper_and_is_said(library: Library):

@@ -1,4 +1,4 @@
-"""Fusing two orders into one, and the words for why."""
+"""Fusing two orders into one, and what scores are made of."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from broadsheet.search.ranking import (
     DEEP_SPREAD,
     FEWEST_PAIRS,
     MAIN_SPREAD,
+    SHARE_DEEP,
     SHARE_LONG,
     SHARE_SHORT,
     SHORT_QUERY,
@@ -20,7 +21,7 @@ from broadsheet.search.ranking import (
     blend,
     by_meaning,
     fuse,
-    reasons,
+    parts_of,
     words_share,
 )
 
@@ -94,9 +95,9 @@ def test_a_fused_score_by_hand():
     ranked = fuse({1: 8.0, 2: 4.0}, {2: 0.5, 3: 0.9, 4: -0.3}, {}, 0.6)
     assert ranked == [
         Ranked(1, pytest.approx(0.6), 1.0, None),
-        Ranked(2, pytest.approx(0.3 + 0.2), 0.5, 0.5),
-        Ranked(3, pytest.approx(0.36), None, 0.9),
-        Ranked(4, 0.0, None, -0.3),
+        Ranked(2, pytest.approx(0.3 + 0.2), 0.5, 0.5, 0.5),
+        Ranked(3, pytest.approx(0.36), None, 0.9, 0.9),
+        Ranked(4, 0.0, None, -0.3, -0.3),
     ]
 
 
@@ -166,7 +167,7 @@ def test_few_pairs_are_judged_by_what_is_usual():
     }
     same = dict.fromkeys(range(FEWEST_PAIRS), 0.4)
     assert blend(same, same) == pytest.approx(
-        dict.fromkeys(same, 0.2 + (MAIN_SPREAD.mean + 0.4 - DEEP_SPREAD.mean) / 2)
+        dict.fromkeys(same, 0.4 + SHARE_DEEP * (MAIN_SPREAD.mean - DEEP_SPREAD.mean))
     )
 
 
@@ -184,22 +185,18 @@ def test_words_count_for_more_in_short_queries():
     assert shares == [SHARE_SHORT] * (SHORT_QUERY + 1) + [SHARE_LONG] * 2
 
 
-@pytest.mark.parametrize(
-    ("ranked", "title", "abstract", "expected"),
-    [
-        (Ranked(1, 0, 1.0, None), ["a", "b"], ["a", "c"], [
-            "“a” in title and abstract", "“b” in the title", "“c” in the abstract"]),
-        (Ranked(1, 0, 1.0, None), ["a", "b", "c"], [], ["“a”, “b” and “c” in the title"]),
-        (Ranked(1, 0, 1.0, 0.2), ["a"], [], [
-            "“a” in the title", "distantly near (0.20) in meaning"]),
-        (Ranked(1, 0, 0.1, 0.4), ["a"], [], ["near (0.40) in meaning", "“a” in the title"]),
-        (Ranked(1, 0, None, 0.7), [], [], ["very near (0.70) in meaning"]),
-        (Ranked(1, 0, None, -0.1), [], [], []),
-        (Ranked(1, 0, None, None), [], [], []),
-        (Ranked(1, 0, 1.0, None), list("abcdefgh"), [], [
-            "“a”, “b”, “c”, “d”, “e”, “f” and 2 more in the title"]),
-    ],
-)  # fmt: skip
-def test_reasons(ranked: Ranked, title: list[str], abstract: list[str], expected: list[str]):
-    """Each word is named once where it stands, and the weightier kind of reason comes first."""
-    assert [r.text for r in reasons(ranked, title, abstract, 0.5)] == expected
+@given(TEXTS, MEANINGS, MEANINGS, SHARES)
+def test_the_parts_are_those_of_the_score(
+    text: dict[int, float], meaning: dict[int, float], deep: dict[int, float], share: float
+):
+    """Words, static and deep add up to the score; words and static are their share of theirs."""
+    for ranked in fuse(text, meaning, deep, share):
+        parts = parts_of(ranked, share)
+        assert sum(parts) == pytest.approx(ranked.score, abs=1e-9)
+        assert parts.words == pytest.approx(share * (ranked.words or 0.0))
+        if parts.static and ranked.paper in deep:
+            expected = (1 - share) * (1 - SHARE_DEEP) * meaning[ranked.paper]
+            assert parts.static == pytest.approx(expected)
+        assert parts.deep == 0 or ranked.paper in deep
+    for ranked in by_meaning(meaning, deep):
+        assert sum(parts_of(ranked, 0.0)) == pytest.approx(ranked.score, abs=1e-9)

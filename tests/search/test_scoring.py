@@ -15,6 +15,7 @@ from broadsheet.errors import SearchIndexError
 from broadsheet.search.forward import ForwardIndex, forms_of, key, keys_of
 from broadsheet.search.scoring import (
     K1,
+    PAIR_REACH,
     PAIR_WEIGHT,
     TITLE_WEIGHT,
     B,
@@ -47,6 +48,7 @@ def terms(*names: str, weights: list[float] | None = None, papers: int = 3) -> T
 
 
 def test_words_are_kept_in_order_without_stop_words() -> None:
+    """A paper is its stems as numbers, with a mark between title and abstract."""
     words = keys_of(PAPERS)
     first = [key("deep"), key("residu"), key("network"), 0, key("residu"), key("network")]
     assert words.keys[:6].tolist() == first
@@ -60,6 +62,7 @@ def test_words_are_kept_in_order_without_stop_words() -> None:
 
 
 def test_bm25_is_that_of_the_formula() -> None:
+    """The text as a whole scores, and the title once more at its weight."""
     scoring = Scoring(terms("residu"), keys_of(PAPERS), Lengths(5.0, 2.0))
     idf = math.log1p((3 - 1 + 0.5) / 1.5)
     # Eight words, two of them "residual", one of these among the three of the title.
@@ -71,6 +74,7 @@ def test_bm25_is_that_of_the_formula() -> None:
 
 
 def test_words_near_each_other_count_more_in_either_order() -> None:
+    """Side by side in the query and near in the text adds, whichever comes first."""
     near, far = ("", "deep residual"), ("", "deep one two three four residual")
     back = ("", "residual deep")
     scoring = Scoring(terms("deep", "residu"), keys_of([near, far, back]), Lengths(4.0, 1.0))
@@ -82,17 +86,20 @@ def test_words_near_each_other_count_more_in_either_order() -> None:
 
 
 def test_words_of_the_title_are_not_near_those_of_the_abstract() -> None:
+    """Nothing is near across the mark."""
     scoring = Scoring(terms("deep", "residu"), keys_of([("deep", "residual")]), Lengths(4.0, 1.0))
     assert scoring.by_pair.sum() == 0
 
 
 def test_what_is_asked_twice_counts_twice() -> None:
+    """Weights multiply."""
     once = Scoring(terms("residu"), keys_of(PAPERS), Lengths(5.0, 2.0))
     twice = Scoring(terms("residu", weights=[2.0]), keys_of(PAPERS), Lengths(5.0, 2.0))
     assert twice.bm25 == pytest.approx(2 * once.bm25)
 
 
 def test_no_words_and_no_papers_score_nothing() -> None:
+    """Empty queries and empty papers have scores, which are 0."""
     assert Scoring(terms(), keys_of(PAPERS), Lengths(5.0, 2.0)).scores.tolist() == [0, 0, 0]
     nothing = Words(np.empty(0, np.uint32), np.empty(0, np.int64))
     assert not len(Scoring(terms("deep"), nothing, Lengths(0.0, 0.0)).scores)
@@ -107,6 +114,7 @@ SOME = st.text("abc de", max_size=30)
 def test_scores_are_those_of_the_paper_wherever_it_stands(
     papers: list[tuple[str, str]], order: list[int]
 ) -> None:
+    """Scores are 0 to 1, do not depend on the order, and are the sum of their shares."""
     asked = terms("ab", "c", "de", papers=len(papers))
     mean = Lengths(3.0, 1.0)
     plain = Scoring(asked, keys_of(papers), mean)
@@ -117,7 +125,43 @@ def test_scores_are_those_of_the_paper_wherever_it_stands(
     assert (plain.scores <= 1 + 1e-6).all()
     assert (plain.is_match == (plain.scores > 0)).all()
     for paper, score in enumerate(plain.scores.tolist()):
-        assert sum(share for _, share in plain.shares(paper)) == pytest.approx(score, abs=1e-5)
+        shares = plain.shares(paper)
+        assert sum(share.added for share in shares) == pytest.approx(score, abs=1e-5)
+        assert all(share.added > 0 for share in shares)
+        assert plain.has(paper) == {(s.name,) for s in shares if s.kind == "word"}
+
+
+PARTS = st.lists(st.sampled_from("abcde"), max_size=8)
+
+
+@given(st.lists(st.none() | st.tuples(PARTS, PARTS), min_size=1, max_size=6))
+def test_places_are_counted_right(papers: list[tuple[list[str], list[str]] | None]) -> None:
+    """Words and pairs within reach are counted as one does by hand, also beside unheld papers."""
+    keys: list[int] = []
+    ends: list[int] = []
+    for paper in papers:
+        title, abstract = paper or ([], [])
+        keys += [*map(key, title), *([0] if paper else []), *map(key, abstract)]
+        ends.append(len(keys))
+    words = Words(np.array(keys, np.uint32), np.array(ends, np.int64))
+    scoring = Scoring(terms("a", "b"), words, Lengths(3.0, 1.0))
+    for place, paper in enumerate(papers):
+        parts = paper or ([], [])
+        both = [*parts[0], *parts[1]]
+        found = {name for name in "ab" if name in both}
+        assert {stem for (stem,) in scoring.has(place)} == found
+        near = [
+            1
+            for part in parts
+            for at, word in enumerate(part)
+            for other in part[at + 1 : at + 1 + PAIR_REACH]
+            if {word, other} == {"a", "b"}
+        ]
+        pairs, size = len(near), len(both)
+        damping = K1 * (1 - B + B * size / 3)
+        rare = math.log1p((3 - 1 + 0.5) / 1.5)
+        expected = PAIR_WEIGHT * rare * pairs * (K1 + 1) / (pairs + damping)
+        assert scoring.by_pair[place, 0] == pytest.approx(expected, rel=1e-5)
 
 
 def form(text: str, weight: float = 1.0, *, of: str = "") -> Weighed:
@@ -126,6 +170,7 @@ def form(text: str, weight: float = 1.0, *, of: str = "") -> Weighed:
 
 
 def test_forms_of_a_query() -> None:
+    """Words of one stem are one form; stop words are none."""
     forms, pairs = forms_of([form("Residual"), form("of"), form("networks"), form("network")])
     assert [(f.stems, f.weight, f.name) for f in forms] == [
         (("residu",), 1.0, "Residual"),
@@ -136,6 +181,7 @@ def test_forms_of_a_query() -> None:
 
 
 def test_the_best_of_several_ways_counts() -> None:
+    """Of an acronym and its long form the better one scores, and has the share."""
     words = [form("gcn"), form("graph convolutional network", 0.5, of="gcn")]
     forms, pairs = forms_of(words)
     names = dict.fromkeys(s for f in forms for s in f.stems)
@@ -153,18 +199,27 @@ def test_the_best_of_several_ways_counts() -> None:
     # Three stems of rarity 1 at half the weight are more than one of rarity 1.
     assert long > short > 0
     assert both < long + short
-    assert scoring.shares(1)[0][0] == "graph convolutional network"
+    long_form = ("graph", "convolut", "network")
+    assert scoring.shares(1)[0][:2] == ("other", "graph convolutional network")
+    assert scoring.has(0) == {("gcn",)}
+    assert scoring.has(1) == {long_form}
+    assert long_form in scoring.has(2)
+    assert scoring.has(3) == set()
 
 
 def test_a_run_of_stems_stands_in_this_order_within_title_or_abstract() -> None:
+    """All of its stems stand one after the other, or it is not there."""
     forms = (Form(("deep", "residu"), 1.0, 0, 0, "deep residual"),)
-    asked = Terms(forms, {n: key(n) for n in ("deep", "residu")}, {"deep": (1, 1), "residu": (1, 1)})
+    asked = Terms(
+        forms, {n: key(n) for n in ("deep", "residu")}, {"deep": (1, 1), "residu": (1, 1)}
+    )
     papers = [("deep", "residual"), ("", "residual deep"), ("deep residual", ""), ("", "deep")]
     scoring = Scoring(asked, keys_of(papers), Lengths(3.0, 1.0))
     assert scoring.is_match.tolist() == [False, False, True, False]
 
 
 def test_the_forward_index_gives_back_what_it_was_given(tmp_path: Path) -> None:
+    """In the order asked for, the newest row of each paper."""
     index = ForwardIndex(tmp_path / "words")
     words = keys_of(PAPERS)
     index.append([5, 2, 9], words, [], 3)
@@ -180,6 +235,7 @@ def test_the_forward_index_gives_back_what_it_was_given(tmp_path: Path) -> None:
 
 
 def test_words_cut_short_are_told(tmp_path: Path) -> None:
+    """Files shorter than the manifest says are damaged."""
     index = ForwardIndex(tmp_path / "words")
     index.append([1], keys_of(PAPERS[:1]), [], 1)
     with (tmp_path / "words" / "words.u32").open("r+b") as file:

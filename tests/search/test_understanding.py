@@ -190,6 +190,12 @@ def test_a_year_moves_up_and_leaves_nothing_out(library):
     assert {h.paper.id for h in plainly.hits} <= {h.paper.id for h in hinted.hits}
 
 
+def test_a_year_that_is_said_twice_counts_once(library):
+    """The note and the bonus come once."""
+    found = library.search("2016 clay 2016", mode="text")
+    assert [n.kind for n in found.understood] == ["year"]
+
+
 def test_a_name_finds_what_its_bearer_wrote(library):
     """A surname alone is enough, and counts as a match."""
     found = library.search("quillfeather", mode="text", limit=64)
@@ -345,7 +351,7 @@ def test_references_that_are_not_here_count_by_their_text(library, tmp_path):
     found = library.like_file(tmp_path / "refs.bib", "year:2022", limit=5)
     assert {h.paper.year for h in found.hits} == {2022}
     assert found.next is None
-    assert "3 that were given, of which 2 are here" in found.understood[0].text
+    assert "3 that were given; in the collection: 2" in found.understood[0].text
     (tmp_path / "one.bib").write_bytes(OTHER)
     assert "antern" in library.like_file(tmp_path / "one.bib").hits[0].paper.title
 

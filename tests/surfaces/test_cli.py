@@ -91,13 +91,26 @@ def test_search_for_programs(mode, filled):
     assert set(found) == told
     assert (found["query"], found["mode"]) == ("cheese caves", mode)
     hit = found["hits"][0]
-    assert set(hit) >= (PAPER - {"year"}) | {"score", "reasons", "highlights", "categories"}
+    told = {"score", "reasons", "parts", "words", "cosines", "near", "highlights", "categories"}
+    assert set(hit) >= (PAPER - {"year"}) | told
+    assert sum(hit["parts"].values()) == pytest.approx(hit["score"], abs=1e-4)
+    assert sum(w["share"] for w in hit["words"]) == pytest.approx(hit["parts"]["words"], abs=1e-4)
     assert hit["title"] == FULL["title"]
     assert hit["external_ids"] == {"arxiv": "2601.01234", "doi": "10.5555/whole.7"}
     assert [FULL["title"][s:e] for s, e in hit["highlights"]["title"]] == ["Cheese"]
     assert hit["reasons"][0]["text"]
     assert set(found["facets"]) == {"source", "year", "category", "venue"}
     assert len(found["hits"]) <= 3
+
+
+def test_search_explains_scores_for_people(filled):
+    """`--explain` prints what each score is made of; without it only the line stands there."""
+    shown = broadsheet("--home", filled, "search", "cheese", "--explain").stdout.decode()
+    assert re.search(r"\n   Words +0\.\d{3}  “cheese” 0\.\d{3}", shown)
+    assert re.search(r"\n   Meaning +0\.\d{3}  cosine 0\.\d{3}", shown)
+    assert "cosine" not in broadsheet("--home", filled, "search", "cheese").stdout.decode()
+    alike = broadsheet("--home", filled, "similar", "arxiv:2601.01234", "--explain").stdout.decode()
+    assert re.search(r"\n   Meaning +0\.\d{3}  cosine", alike)
 
 
 def test_search_for_people(filled):
@@ -195,7 +208,7 @@ def test_a_file_of_references_finds_the_like(filled, tmp_path):
     assert FULL["title"] not in {h["title"] for h in found["hits"]}
     assert len(found["hits"]) == 3
     assert narrowed["hits"] == []
-    assert b"apers like 1 that were given, of which 1 are here" in shown.stdout
+    assert b"apers like 1 that were given; in the collection: 1" in shown.stdout
     assert called("--home", filled, "search").returncode == 2
 
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,8 +21,9 @@ import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
 from broadsheet import starter
+from broadsheet.cli.base import opened as open_home
 from broadsheet.editions.calendar import day_of, month_of, week_of
-from broadsheet.factory import load_config, make_newsroom, open_library
+from broadsheet.factory import open_library
 from broadsheet.library import Library
 from broadsheet.web.app import create_app
 
@@ -49,7 +49,10 @@ def pages_of(library: Library) -> dict[str, str]:
         "year": f"/{day.year}",
         "sunday": day_of(empty).path,
         "search": SEARCH,
+        "understood": "/search?q=difusion+GNN",
         "paper": "/paper/p1",
+        "method": "/paper/p1?facet=method#similar",
+        "references": "/like",
         "duplicates": "/duplicates",
         "status": "/status",
         "listings": "/status/listings",
@@ -63,9 +66,7 @@ def pages_of(library: Library) -> dict[str, str]:
 def opened(home: str | None) -> Iterator[Library]:
     """Give the library in `home`, or one of the starter collection."""
     if home is not None:
-        settings = {name: value.value for name, value in load_config({"home": home}, {}).items()}
-        sources = partial(make_newsroom, settings, {})
-        with open_library(Path(home), newsroom=sources) as library:
+        with open_home(Path(home)) as library:
             yield library
         return
     with tempfile.TemporaryDirectory() as folder, open_library(Path(folder)) as library:
@@ -108,7 +109,8 @@ def main() -> None:
     with opened(home) as library, served(library) as address, sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=chromium, args=FLAGS)
         if folder is None:
-            take(browser, address + SEARCH, PICTURE, "desktop", "light")
+            for _ in range(2):  # the first search of a process loads what later ones have
+                take(browser, address + SEARCH, PICTURE, "desktop", "light")
         else:
             folder.mkdir(parents=True, exist_ok=True)
             for name, path in pages_of(library).items():

@@ -43,7 +43,7 @@ def test_references_from_elsewhere_make_a_page(client, library):
     sent = {"token": form(client), "papers": UNFILED + bib(library, 3)}
     page = client.post("/like", data=sent)
     assert page.status_code == 200
-    assert "Papers like 2 that were given, of which 1 are here" in page.text
+    assert "Papers like 2 that were given; in the collection: 1" in page.text
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_hits_are_marked_and_say_why(client):
     assert page.text.startswith("tidy kitchens · Broadsheet")
     assert "mark" in page.tags
     assert "in title and abstract" in page.text
+    assert re.search(r"Why here .*?Words 0\.\d{3} “\w+” 0\.\d{3}, .*?Score [01]\.\d{3}", page.text)
     assert re.search(r"\d+ papers in (\d+|under 1) ms", page.text)
 
 

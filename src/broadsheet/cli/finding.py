@@ -20,6 +20,10 @@ from broadsheet.cli.base import (
     print_json,
 )
 
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show what each score is made of (JSON always does).")
+]
+
 
 @app.command()
 def search(
@@ -33,6 +37,7 @@ def search(
         typer.Option(help="Find papers like those in this file (BibTeX, RIS, …); - reads a pipe."),
     ] = None,
     cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
+    explain: Explain = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +56,7 @@ def search(
     if as_json:
         print_json(wire.page(page))
     else:
-        present.page(page)
+        present.page(page, explained=explain)
 
 
 @app.command()
@@ -63,6 +68,7 @@ def similar(
         Literal["problem", "method", "result"] | None,
         typer.Option(help="Those with the same problem, method or result."),
     ] = None,
+    explain: Explain = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +80,7 @@ def similar(
     if as_json:
         print_json(wire.similar(ident, found))
     else:
-        present.similar(found)
+        present.similar(found, explained=explain)
 
 
 @app.command()

@@ -178,6 +178,9 @@ def bench(
         Path | None,
         typer.Option(help="A folder of JSON Lines with real papers; else they are generated."),
     ] = None,
+    deep: Annotated[
+        str | None, typer.Option(help="The model of a deep tier to search with: onnx:… or a folder")
+    ] = None,
     sources: Annotated[
         bool, typer.Option("--sources", help="Measure only how fast records are read.")
     ] = False,
@@ -199,7 +202,7 @@ def bench(
         else:
             from broadsheet.measure import speed
 
-            found = speed.bench(papers, corpus=corpus, progress=bar.show)
+            found = speed.bench(papers, corpus=corpus, deep=deep, progress=bar.show)
     if as_json:
         print_json(found)
     else:

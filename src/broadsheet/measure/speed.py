@@ -11,7 +11,6 @@ import random
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from datetime import date, timedelta
 from http.client import HTTPConnection
 from itertools import accumulate, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, NamedTuple, cast
 from urllib.parse import urlencode
 
@@ -29,16 +29,17 @@ import orjson
 
 from broadsheet import starter
 from broadsheet.editions import calendar
-from broadsheet.factory import INDEX, open_library
+from broadsheet.factory import INDEX, choose_deep, make_deep, open_library
 from broadsheet.library import Library
 from broadsheet.measure.quality import Show
 from broadsheet.papers.types import Paper, Record
 from broadsheet.search import query as language
+from broadsheet.search.embedded import Embedded
 from broadsheet.search.embedding import StaticEmbedder
 from broadsheet.search.engine import MODES
 from broadsheet.search.text_index import STOP_WORDS, TextIndex
 from broadsheet.search.understanding import typed
-from broadsheet.search.vectors import VectorMatrix
+from broadsheet.search.vectors import VectorMatrix, text_marks
 
 QUERIES = 500
 _PAGE = 20
@@ -54,6 +55,15 @@ _PAGE_MS = 60
 _PAGE_KB = 100
 _CLIENTS = 8
 _REQUESTS = 40
+_ASKED = 200
+"""So many questions are asked on one core, and the first of them not counted."""
+_ONE_CORE_MS = 10
+_ONE_CORE_DEEP_MS = 25
+_UNDERSTOOD_MS = 1
+_EMBEDDED_RATE = 20_000
+_LOAD_S = 0.2
+_STEP = 10_000
+_QUARTER_MILLION = 260_000
 _LARGE = 200_000
 """The budgets of search are set for a quarter of a million papers; far below, the fixed work of
 a page (reading, marking, reasons) outweighs what the engines do, and the ratio says nothing."""
@@ -68,14 +78,19 @@ class Row(NamedTuple):
     ok: bool | None
 
 
-def bench(papers: int, *, corpus: Path | None, progress: Show) -> dict[str, Any]:
+def bench(
+    papers: int, *, corpus: Path | None, progress: Show, deep: str | None = None
+) -> dict[str, Any]:
     """Return the table of budgets for a collection of `papers` papers, real ones if there are any.
 
     `corpus` is a folder of JSON Lines; without it, `../shared/data/corpus` is used where it is.
+    `deep` is the model of a deep tier that search is measured with, too, by vectors that are made
+    up: they are looked through as fast as others, which it would take hours to make. Raises
+    EmbeddingError if that model cannot be used.
     """
     folder = corpus or Path("../shared/data/corpus")
     files = sorted(folder.glob("*.jsonl*")) if folder.is_dir() else []
-    with tempfile.TemporaryDirectory(prefix="broadsheet-bench-") as scratch:
+    with TemporaryDirectory(prefix="broadsheet-bench-") as scratch:
         source, home = Path(scratch) / "papers.jsonl", Path(scratch) / "home"
         real = _write_papers(source, files, papers)
         rows = [_import_row(source, home, progress)]
@@ -85,7 +100,11 @@ def bench(papers: int, *, corpus: Path | None, progress: Show) -> dict[str, Any]
             rows += _search_rows(library, home, queries, progress)
             rows.append(_visible_row(library))
             rows += _edition_rows(library)
+            sentences = _sentences(library, held)
         rows += _process_rows(home, held, queries)
+        rows += _one_core_rows(home, held, queries, sentences)
+        if deep:
+            rows.append(_deep_row(home, held, queries, deep))
     text = "real papers" if real == papers else f"{real:,} real papers, the rest generated"
     facts = {"papers": held, "read": papers, "text": text if real else "generated papers"}
     return facts | {"rows": [row._asdict() for row in rows]}
@@ -166,6 +185,13 @@ def _run(paper: Paper, rng: random.Random) -> str:
     return " ".join(words[start : start + size]).lower() if size > 1 else ""
 
 
+def _sentences(library: Library, papers: int) -> list[str]:
+    """Return first sentences of abstracts: questions as long as people write them out."""
+    ids = sorted(random.Random(_SEED + 1).sample(range(1, papers + 1), min(papers, QUERIES)))  # noqa: S311
+    firsts = (paper.abstract.partition(". ")[0] for paper in library.papers(ids))
+    return [re.sub(r"[^\w\s]", " ", first)[:300] for first in firsts if first]
+
+
 # ---------------------------------------------------------------------------- rows
 
 
@@ -212,7 +238,7 @@ class _Budget(NamedTuple):
 
 
 def _budget(papers: int) -> _Budget:
-    return _Budget(10, 30, 512) if papers <= 260_000 else _Budget(25, 75, 1229)  # noqa: PLR2004
+    return _Budget(10, 30, 512) if papers <= _QUARTER_MILLION else _Budget(25, 75, 1229)
 
 
 def _latency(name: str, times: Sequence[float], p50: float | None, p99: float | None) -> Row:
@@ -336,6 +362,66 @@ def _process_rows(home: Path, papers: int, queries: Sequence[str]) -> list[Row]:
         *_page_rows(home, queries),
         *(_start_row(what, arguments, most) for what, arguments, most in starts),
     ]  # fmt: skip
+
+
+def _one_core_rows(
+    home: Path, papers: int, queries: Sequence[str], sentences: Sequence[str]
+) -> list[Row]:
+    """Measure what a machine with one core has time for, in CPU time."""
+    found = _one_core(home, "best,page,understood,loaded,embedded", queries)
+    longer = _one_core(home, "best", sentences)
+    rate, load = 1000 / found["embedded"][0], _median(found["loaded"]) / 1000
+    return [
+        _one_core_row("the 20 best by words and static", found["best"], papers, _ONE_CORE_MS),
+        _one_core_row("the same, asked in a sentence", longer["best"], papers, None),
+        _one_core_row("their page with reasons and facets", found["page"], papers, None),
+        _one_core_row("a query understood", found["understood"], papers, _UNDERSTOOD_MS),
+        Row("one core: abstracts embedded, static", f"{rate:,.0f}/s", f"{_EMBEDDED_RATE:,}/s",
+            rate >= _EMBEDDED_RATE),
+        Row("one core: the static model loaded", f"{load:.2f} s", f"{_LOAD_S} s", load <= _LOAD_S),
+    ]  # fmt: skip
+
+
+def _deep_row(home: Path, papers: int, queries: Sequence[str], name: str) -> Row:
+    with TemporaryDirectory(prefix="broadsheet-model-") as models:
+        model = choose_deep(name, Path(models))
+        _make_up_deep(home, model)
+        found = _one_core(home, "best", queries, model)
+    what = "the 20 best with the deep tier, made up"
+    return _one_core_row(what, found["best"], papers, _ONE_CORE_DEEP_MS)
+
+
+def _make_up_deep(home: Path, model: str) -> None:
+    """Give every paper of a home a vector of the deep tier, drawn by chance."""
+    embedder = make_deep({"deep": model})
+    rng = np.random.default_rng(_SEED)
+    with open_library(home, deep=embedder) as library, library.writing():
+        dim = len(embedder.query("How long is a vector?")) if embedder else 0
+        for start in range(0, library.count(), _STEP):
+            papers = library.papers(range(start + 1, start + _STEP + 1))
+            drawn = rng.standard_normal((len(papers), dim), np.float32)
+            drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+            made = Embedded([p.id for p in papers], text_marks(p.text for p in papers), drawn)
+            library.index.append_deep(made, [], library.index.sequence)
+
+
+def _one_core(
+    home: Path, names: str, questions: Sequence[str], *model: str
+) -> dict[str, list[float]]:
+    module = ("-m", "broadsheet.measure.one_core", str(home), names, *model)
+    found: dict[str, list[float]] = orjson.loads(
+        _run_python(*module, stdin="\n".join(questions[:_ASKED]))
+    )
+    return found
+
+
+def _one_core_row(what: str, times: Sequence[float], papers: int, budget: float | None) -> Row:
+    middle, tail = _median(times), float(np.percentile(times, 99))
+    # The budgets of one core are set for a quarter of a million papers.
+    has_budget = budget is not None and papers <= _QUARTER_MILLION
+    is_ok = middle <= budget if budget is not None and has_budget else None
+    told = f"p50 {budget:g} ms" if has_budget else ""
+    return Row(f"one core: {what}, p50 / p99", f"{middle:.1f} / {tail:.1f} ms", told, is_ok)
 
 
 def _page_rows(home: Path, queries: Sequence[str]) -> list[Row]:

@@ -595,11 +595,14 @@ class EmbeddedIndex:
             return np.intersect1d(self._parts.text.matching(compiled), np.asarray(among, np.int64))
         return self._parts.text.matching(only(compiled, among), len(among))
 
-    def count(self, words: Sequence[Weighed], query: Query) -> tuple[int, Facets]:
-        """Return how many papers match in words, and the counts of the values among them."""
+    def count(
+        self, words: Sequence[Weighed], query: Query, *, with_facets: bool = True
+    ) -> tuple[int, Facets]:
+        """Return how many papers match in words and, `with_facets`, the values among them."""
         if not self._parts or not self._parts.text.papers:
-            return 0, {name: [] for name in FACETS}
-        return self._parts.text.count(self._compiled(words, query))
+            return 0, {name: [] for name in FACETS} if with_facets else {}
+        compiled, text = self._compiled(words, query), self._parts.text
+        return text.count(compiled) if with_facets else (text.total(compiled), {})
 
     def _compiled(self, words: Sequence[Weighed], query: Query) -> Compiled:
         compiled = self._parts.text.compile(words, query) if self._parts else None

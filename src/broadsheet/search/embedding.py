@@ -362,25 +362,29 @@ class StaticEmbedder:
         ids = np.fromiter(map(self._words.get, words, repeat(_UNKNOWN)), np.int32, len(words))
         owners = np.cumsum(ids == self._size)
         at, pairs = self._find_pairs(ids)
-        rare = sorted({words[i] for i in np.flatnonzero(ids == _UNKNOWN)})
-        places = {word: len(self._matrix) + place for place, word in enumerate(rare)}
-        numbers, unknown = ids.astype(np.int64), np.flatnonzero(ids == _UNKNOWN)
-        numbers[unknown] = [places[words[i]] for i in unknown.tolist()]
-        kept = np.flatnonzero(numbers != self._size)
+        unknown = np.flatnonzero(ids == _UNKNOWN)
+        rare = sorted({words[i] for i in unknown})
+        beyond = {word: len(self._matrix) + place for place, word in enumerate(rare)}
+        ids[unknown] = [beyond[words[i]] for i in unknown]
+        kept = np.flatnonzero(ids != self._size)
         columns, first, where = np.unique(
-            np.concatenate([numbers[kept], pairs]), return_index=True, return_inverse=True
+            np.concatenate([ids[kept], pairs]), return_index=True, return_inverse=True
         )
-        begins = np.concatenate([kept, at])
-        ends = begins + np.append(np.ones_like(kept), np.full_like(at, 2))
-        counts = np.zeros((len(texts), len(columns)), np.float32)
-        np.add.at(counts, (np.concatenate([owners[kept], owners[at]]), where), 1)
-        rows = self._matrix[columns[columns < len(self._matrix)].astype(np.int64)]
+        # Where the first of each stands, and of how many words it is.
+        starts = np.concatenate([kept, at])[first]
+        sizes = np.where(first < len(kept), 1, 2)
+        ends = (starts + sizes).tolist()
+        names = [b" ".join(words[i:end]) for i, end in zip(starts.tolist(), ends, strict=True)]
+        cells = np.concatenate([owners[kept], owners[at]]) * len(columns) + where
+        counts = np.bincount(cells, minlength=len(texts) * len(columns)).astype(np.float32)
+        rows = self._matrix[columns[columns < len(self._matrix)]]
         if rare:
             rows = np.concatenate([rows, self._rest.rows(rare)])
-        told = zip(begins[first].tolist(), ends[first].tolist(), strict=True)
-        names = [b" ".join(words[begin:end]).decode() for begin, end in told]
+        # Decoded one by one they take long, and no word has an end of line in it.
+        told = b"\n".join(names).decode("utf-8", "replace").split("\n") if names else []
         halves = [slice(self._cut), slice(self._cut, None)]
-        return summands(names, rows, np.sqrt(counts), halves, self._joined)
+        weights = np.sqrt(counts).reshape(len(texts), len(columns))
+        return summands(told, rows, weights, halves, self._joined)
 
     def _joined(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return sums with both halves at their shares, and the whole at length one."""

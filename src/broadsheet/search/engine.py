@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -18,21 +20,25 @@ from numpy.typing import NDArray
 
 from broadsheet.errors import EmbeddingError, QueryError, SearchIndexError
 from broadsheet.papers.types import Paper
-from broadsheet.search.embedding import Embedder
-from broadsheet.search.facets import CANDIDATES, Compared, compare, quick
-from broadsheet.search.highlight import Marked, Marker
+from broadsheet.search.embedding import Embedder, StaticEmbedder
+from broadsheet.search.explaining import Explanation, plain, reasons, words_of
+from broadsheet.search.facets import CANDIDATES, FACET_SHARE, Compared, compare, quick
+from broadsheet.search.highlight import Marked, Marker, Run
 from broadsheet.search.index import Facets, Index, Meaning, Tier
+from broadsheet.search.nearness import ASKED, Affinity, Comparison
 from broadsheet.search.query import And, Like, Node, Not, Or, Phrase, Query, Word
 from broadsheet.search.ranking import (
+    BESIDE_DEEP,
     SHARE_SIMILAR,
     Ranked,
     Reason,
     by_meaning,
     fuse,
-    reasons,
+    parts_of,
     words_share,
 )
 from broadsheet.search.roles import Facet
+from broadsheet.search.scoring import Scoring
 from broadsheet.search.text_index import STOP_WORDS, bare_words, stems, without_words
 from broadsheet.search.understanding import Note, Weighed, typed, understand
 
@@ -45,19 +51,30 @@ NEAREST = 200
 """So many papers near in meaning join those found by words."""
 MAX_LIMIT = 1000
 MAX_OFFSET = 100_000
+TOLD = 100
+"""So many hits of a page are told by which words they are near."""
+_AT_ONCE = 20
+"""So many hits are explained together, which bounds the memory that this takes."""
 SIMILAR_WORDS = 40
 """So many of the words that say most of a paper look for papers like it."""
+
+_JOINT = re.compile(r"(?<=[^\W_])[-/\u2010\u2013](?=[^\W_])")
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One paper of a page of results: why it is there, and what to mark in it."""
+    """One paper of a page of results: why it is there, and what to mark in it.
+
+    `made` says what the score was computed from. Where words were scored, what is marked is what
+    scored; where none were, it is what was asked for.
+    """
 
     paper: Paper
     score: float
     reasons: tuple[Reason, ...]
     title: Marked
     abstract: Marked
+    made: Explanation = field(default_factory=Explanation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +127,35 @@ class _Wish:
     without: frozenset[int] = frozenset()
     notes: tuple[Note, ...] = ()
     said: tuple[Weighed, ...] = ()
+    meant: tuple[str, ...] = ()
+    """The texts of which `near` is the mean."""
 
     @property
     def scored(self) -> tuple[Weighed, ...]:
         """The words that candidates are scored by: all there are, phrases and fields too."""
         if self.said:
             return self.said
-        return (*typed(_read_words(self.query)), *(w for w in self.words if w.why != "typed"))
+        words = _apart(_read_words(self.query))
+        return (*typed(words), *(w for w in self.words if w.why != "typed"))
 
     @property
     def wanted(self) -> tuple[Weighed, ...]:
         """The words of which any makes a match."""
         return tuple(w for w in self.words if w.is_meant)
+
+
+class _Order(NamedTuple):
+    """Candidates in order: `extra` of them do not match in words.
+
+    `scoring` is that of `papers`, ascending, by which they were put in order, if they were; `share`
+    is that of the words.
+    """
+
+    ranked: list[Ranked]
+    share: float = 0.0
+    extra: int = 0
+    scoring: Scoring | None = None
+    papers: Sequence[int] = ()
 
 
 _Made = Callable[[Embedder, Tier], NDArray[np.float32]]
@@ -153,8 +187,9 @@ class Engine:
         mode: Mode = "hybrid",
         limit: int = 20,
         cursor: str | None = None,
+        with_facets: bool = True,
     ) -> Page:
-        """Return a page of hits for `query`.
+        """Return a page of hits for `query`; its facets, which take long, only if they are wanted.
 
         Where there are no vectors to search by, the words do, and the page says so; in the mode
         `vector` that raises SearchIndexError or EmbeddingError. Raises QueryError for a cursor of
@@ -162,7 +197,8 @@ class Engine:
         """
         began = time.perf_counter()
         offset = _read_cursor(cursor, query, mode) if cursor else 0
-        return self._page(self._wish(query, mode), mode, limit, offset, began)
+        wish = self._wish(query, mode)
+        return self._page(wish, mode, limit, offset, began, with_facets=with_facets)
 
     def like(
         self, papers: Sequence[Paper], query: Query, *, mode: Mode = "hybrid", limit: int = 20
@@ -176,20 +212,29 @@ class Engine:
         page = self._page(self._like(query, papers, mode), mode, limit, 0, began)
         return replace(page, next=None)
 
-    def _page(self, wish: _Wish, mode: Mode, limit: int, offset: int, began: float) -> Page:
+    def _page(
+        self,
+        wish: _Wish,
+        mode: Mode,
+        limit: int,
+        offset: int,
+        began: float,
+        *,
+        with_facets: bool = True,
+    ) -> Page:
         limit, query = max(1, min(limit, MAX_LIMIT)), wish.query
         # Counting all matches takes as long as finding the best, on another core beside it.
-        counting = self._beside.submit(self._count, wish, mode)
-        ranked, extra = self._rank(wish, mode, offset + limit + 1)
+        counting = self._beside.submit(self._count, wish, mode, with_facets=with_facets)
+        order = self._rank(wish, mode, offset + limit + 1)
         total, facets = counting.result()
-        total = max(total + extra, min(len(ranked), offset + limit + 1))
-        here = ranked[offset : offset + limit]
-        has_more = len(ranked) > offset + limit <= MAX_OFFSET
+        total = max(total + order.extra, min(len(order.ranked), offset + limit + 1))
+        here = order.ranked[offset : offset + limit]
+        has_more = len(order.ranked) > offset + limit <= MAX_OFFSET
         return Page(
             query=str(query),
             mode=mode,
             total=total,
-            hits=self._hits(wish, here),
+            hits=self._hits(wish, order, here),
             facets=facets,
             next=_write_cursor(offset + limit, query, mode) if has_more else None,
             notice=wish.near.notice,
@@ -219,14 +264,14 @@ class Engine:
 
     def rank(self, query: Query, *, mode: Mode = "hybrid", depth: int = 1000) -> list[Ranked]:
         """Return the first `depth` candidates of `search`, in its order, without reading papers."""
-        return self._rank(self._wish(query, mode), mode, depth)[0][:depth]
+        return self._rank(self._wish(query, mode), mode, depth).ranked[:depth]
 
     def rank_among(
         self, query: Query, papers: Sequence[int], *, mode: Mode = "hybrid"
     ) -> list[Ranked]:
         """Return `papers` in the order that `search` would give them, all of them ranked."""
         wish = self._wish(query, mode)
-        text = {} if mode == "vector" else self._in_words(wish, papers, {})
+        text = {} if mode == "vector" else self._in_words(wish, papers, {})[0]
         ranked = fuse(text, *self._meanings(wish, papers), _share(wish, mode))
         known = {r.paper for r in ranked}
         return ranked + [Ranked(p, 0.0, None, None) for p in sorted({*papers} - known)]
@@ -236,18 +281,16 @@ class Engine:
     ) -> Similar:
         """Return the papers most like `paper`, itself left out, as a whole or in one facet."""
         wish = self._like(Query(None), [paper], mode)
-        if facet is None:
-            ranked, _ = self._rank(wish, mode, limit)
-            return Similar(self._hits(wish, ranked[:limit]), None, wish.near.notice)
-        ranked, _ = self._rank(wish, mode, max(limit, CANDIDATES))
-        found = self._compared(paper, ranked[: max(limit, CANDIDATES)], facet)
-        if found is None:
-            notice = f"no {facet} to compare by: these are like it as a whole"
-            notice = "; ".join(filter(None, (wish.near.notice, notice)))
-            return Similar(self._hits(wish, ranked[:limit]), None, notice)
-        hits = self._hits(wish, found.order[:limit])
-        told = (replace(h, reasons=found.reason(h.paper.id) + h.reasons) for h in hits)
-        return Similar(tuple(told), facet, wish.near.notice)
+        order = self._rank(wish, mode, limit if facet is None else max(limit, CANDIDATES))
+        ranked, notice = order.ranked, wish.near.notice
+        found = facet and self._compared(paper, ranked[: max(limit, CANDIDATES)], facet)
+        if found:
+            hits = self._hits(wish, order, found.whole(limit))
+            return Similar(tuple(_in_facet(h, found) for h in hits), facet, notice)
+        if facet:
+            silence = f"no {facet} to compare by: these are like it as a whole"
+            notice = "; ".join(filter(None, (notice, silence)))
+        return Similar(self._hits(wish, order, ranked[:limit]), None, notice)
 
     def _compared(self, paper: Paper, ranked: Sequence[Ranked], facet: Facet) -> Compared | None:
         others = self._fetch([r.paper for r in ranked])
@@ -267,7 +310,8 @@ class Engine:
         understood = understand(query, self._index.vocabulary)
         words, meant = understood.words, understood.meant
         near = self._meant(mode, lambda e, _: e.query(meant)) if meant else _Meant()
-        return _Wish(query, words, near, words_share(len(query.words)), notes=understood.notes)
+        share = words_share(len(query.words))
+        return _Wish(query, words, near, share, notes=understood.notes, meant=(meant,))
 
     def _like(self, query: Query, papers: Sequence[Paper], mode: Mode) -> _Wish:
         near = self._meant(mode, lambda e, tier: self._middle(papers, e, tier))
@@ -276,8 +320,9 @@ class Engine:
         # Without a word in common its own words find nothing, which leaves the meaning to rank by.
         words = (*bare_words(query), *typed(own or said))
         without = frozenset(p.id for p in papers if p.id)
-        scored = tuple(typed([*_read_words(query), *said]))
-        return _Wish(query, words, near, SHARE_SIMILAR, without, said=scored)
+        scored = tuple(typed(_apart([*_read_words(query), *said])))
+        meant = tuple(paper.text for paper in papers)
+        return _Wish(query, words, near, SHARE_SIMILAR, without, said=scored, meant=meant)
 
     def _middle(
         self, papers: Sequence[Paper], embedder: Embedder, tier: Tier
@@ -319,42 +364,47 @@ class Engine:
 
     # ------------------------------------------------------------------ the order
 
-    def _rank(self, wish: _Wish, mode: Mode, depth: int) -> tuple[list[Ranked], int]:
-        """Return the candidates in order, and how many of them do not match in words."""
+    def _rank(self, wish: _Wish, mode: Mode, depth: int) -> _Order:
+        """Return the first candidates in order, at least `depth` of them if there are."""
         depth += len(wish.without)
         if wish.query.sort == "date" or not (wish.words or wish.query.words):
-            papers = self._index.newest(wish.wanted, wish.query, depth)
-            return [Ranked(p, 0.0, None, None) for p in papers if p not in wish.without], 0
+            newest = self._index.newest(wish.wanted, wish.query, depth)
+            return _Order([Ranked(p, 0.0, None, None) for p in newest if p not in wish.without])
         if mode == "vector":
-            return self._rank_by_meaning(wish, depth), 0
+            return _Order(self._rank_by_meaning(wish, depth))
         found = self._index.text(wish.words, wish.query, max(depth, FUSED))
         first, rest = dict(found[:FUSED]), found[FUSED:]
         papers = sorted(first.keys() | self._nearest(wish))
-        scored = self._in_words(wish, papers, first)
-        ranked = fuse(scored, *self._meanings(wish, papers), _share(wish, mode))
+        scored, scoring = self._in_words(wish, papers, first)
+        share = _share(wish, mode)
+        ranked = fuse(scored, *self._meanings(wish, papers), share)
         top = max(first.values(), default=0.0) or 1.0
         ranked += [Ranked(p, 0.0, s / top, None) for p, s in rest if p not in scored]
         kept = [r for r in ranked if r.paper not in wish.without]
-        return kept, sum(r.words is None for r in kept)
+        return _Order(kept, share, sum(r.words is None for r in kept), scoring, papers)
 
     def _in_words(
         self, wish: _Wish, papers: Sequence[int], found: Mapping[int, float]
-    ) -> dict[int, float]:
-        """Return the scores in words of those of `papers` that match, or that were `found`."""
+    ) -> tuple[dict[int, float], Scoring | None]:
+        """Return the scores in words of those of `papers` that match, or that were `found`.
+
+        With what these are made of, if it is known.
+        """
         scoring = self._index.scoring(wish.scored, papers)
         if not scoring.terms.forms and not scoring.beside:
             # Stop words alone say little, but they are what was asked for.
             top = max(found.values(), default=0.0) or 1.0
-            return {paper: score / top for paper, score in found.items()}
+            return {paper: score / top for paper, score in found.items()}, None
         scored = zip(papers, scoring.scores.tolist(), scoring.is_match.tolist(), strict=True)
-        return {p: score for p, score, is_match in scored if is_match or p in found}
+        kept = {p: score for p, score, is_match in scored if is_match or p in found}
+        return kept, scoring
 
     def _rank_by_meaning(self, wish: _Wish, depth: int) -> list[Ranked]:
         ranked = by_meaning(*self._meanings(wish, list(self._nearest(wish))))
         known = {r.paper for r in ranked}
         # Those beyond follow by one tier alone, so that the next page goes on where this one ends.
         rest = self._near(wish.near.vector, wish, depth + len(known))
-        ranked += [Ranked(p, c, None, c) for p, c in rest.items() if p not in known]
+        ranked += [Ranked(p, c, None, c, c) for p, c in rest.items() if p not in known]
         return [r for r in ranked if r.paper not in wish.without]
 
     def _nearest(self, wish: _Wish) -> dict[int, float]:
@@ -379,23 +429,48 @@ class Engine:
 
     # ------------------------------------------------------------------ counts
 
-    def _count(self, wish: _Wish, mode: Mode) -> tuple[int, Facets]:
+    def _count(self, wish: _Wish, mode: Mode, *, with_facets: bool) -> tuple[int, Facets]:
         words = () if mode == "vector" and wish.query.sort != "date" else wish.wanted
-        total, facets = self._counted(words, without_words(wish.query), self._index.sequence)
+        conditions, sequence = without_words(wish.query), self._index.sequence
+        total, facets = self._counted(words, conditions, sequence, with_facets=with_facets)
         left_out = self._index.matching(words, wish.query, sorted(wish.without))
         return total - len(left_out), facets
 
     def _count_at(
-        self, words: tuple[Weighed, ...], query: Query, _sequence: int
+        self, words: tuple[Weighed, ...], query: Query, _sequence: int, *, with_facets: bool
     ) -> tuple[int, Facets]:
-        return self._index.count(words, query)
+        return self._index.count(words, query, with_facets=with_facets)
 
     # ------------------------------------------------------------------ hits
 
-    def _hits(self, wish: _Wish, ranked: Sequence[Ranked]) -> tuple[Hit, ...]:
-        marker = Marker(_wanted_stems(wish), stems)
+    def _hits(self, wish: _Wish, order: _Order, ranked: Sequence[Ranked]) -> tuple[Hit, ...]:
+        marker = Marker(_wanted(wish, order.scoring), stems, STOP_WORDS)
         by_id: dict[int, Paper] = {p.id: p for p in self._fetch([r.paper for r in ranked])}
-        return tuple(_hit(by_id[r.paper], r, marker, wish) for r in ranked if r.paper in by_id)
+        here = [r for r in ranked if r.paper in by_id]
+        texts = [by_id[r.paper].text for r in here if r.static is not None]
+        near = self._affinities(wish, texts[:TOLD])
+        model = self._deep.id if self._deep else ""
+        scored, hits = wish.scored, []
+        for r in here:
+            place = _place(order, r)
+            made = replace(
+                _explained(scored, order, r, place),
+                affinities=next(near, ()) if r.static is not None else (),
+                model=model if r.deep is not None else "",
+            )
+            among = order.scoring.has(place) if order.scoring and place is not None else None
+            hits.append(_hit(by_id[r.paper], r, marker, among, made))
+        return tuple(hits)
+
+    def _affinities(self, wish: _Wish, texts: Sequence[str]) -> Iterator[tuple[Affinity, ...]]:
+        """Yield for each text by which words it is near to what is meant, if the model can tell."""
+        embedder = self._embedder
+        if isinstance(embedder, StaticEmbedder) and texts:
+            asked = embedder.summands(wish.meant)
+            for start in range(0, len(texts), _AT_ONCE):
+                said = embedder.summands(texts[start : start + _AT_ONCE])
+                compared = Comparison(asked, said, ASKED)
+                yield from (compared.affinities(n, _telling) for n in range(len(said.counts)))
 
 
 def _fitting(make: Callable[[], NDArray[np.float32]], found: Meaning) -> NDArray[np.float32]:
@@ -417,27 +492,37 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 def _share(wish: _Wish, mode: Mode) -> float:
     if mode == "vector":
         return 0.0
-    return 1.0 if mode == "text" or wish.near.vector is None else wish.share
+    if mode == "text" or wish.near.vector is None:
+        return 1.0
+    return wish.share if wish.near.deep is None else BESIDE_DEEP * wish.share
 
 
-def _wanted_stems(wish: _Wish) -> dict[str, str]:
-    """Return the stems to mark, each with the word of the query that it comes from."""
-    words = (
-        [w.text for w in wish.words]
-        if _likes(wish.query) or not wish.query.words
-        else [*_read_words(wish.query), *(t for w in wish.words for t in _added(w))]
-    )
-    found: dict[str, str] = {}
-    for word in words:
-        for stem in stems(word):
-            if stem not in STOP_WORDS and (len(stem) > 1 or len(words) == 1):
-                found.setdefault(stem, word.strip('.,;:()[]"'))
-    return found
+def _wanted(wish: _Wish, scoring: Scoring | None) -> dict[Run, str]:
+    """Return what to mark, each with the word of the query that it comes from.
+
+    That is what is scored or, where nothing is, what was asked for. Of what is only like something
+    else, the words that say most.
+    """
+    if scoring is None:
+        asked = [] if wish.said else _read_words(wish.query)
+        asked += [w.text for w in wish.words if w.why not in {"author", "year"}]
+        runs = {tuple(_telling(word)): plain(word) for word in reversed(asked)}
+        return {run: word for run, word in runs.items() if run}
+    wanted = {form.stems: plain(form.name) for form in scoring.terms.forms}
+    if not wish.said:
+        return wanted
+    said = {stem for word in wish.words for stem in stems(word.text)}
+    return {run: word for run, word in wanted.items() if said.issuperset(run)}
 
 
-def _added(word: Weighed) -> list[str]:
-    """Return the words of an addition that stands in titles and abstracts, if it is one."""
-    return word.text.split() if word.of else []
+def _apart(words: Iterable[str]) -> list[str]:
+    """Return words, compounds in their parts, each of which scores and is told by itself."""
+    return [part for word in words for part in _JOINT.split(word)]
+
+
+def _telling(words: str) -> list[str]:
+    """Return the stems of words that say something."""
+    return [stem for stem in stems(words) if stem not in STOP_WORDS]
 
 
 def _read_words(query: Query) -> list[str]:
@@ -453,12 +538,40 @@ def _read_words(query: Query) -> list[str]:
     return found
 
 
-def _hit(paper: Paper, ranked: Ranked, marker: Marker, wish: _Wish) -> Hit:
-    title = marker.mark(paper.title)
-    abstract = marker.mark(paper.abstract or paper.summary)
+def _place(order: _Order, ranked: Ranked) -> int | None:
+    """Return the place of a candidate among those whose words were scored, if it is there."""
+    place = bisect_left(order.papers, ranked.paper)
+    is_there = place < len(order.papers) and order.papers[place] == ranked.paper
+    return place if is_there else None
+
+
+def _explained(
+    scored: Sequence[Weighed], order: _Order, ranked: Ranked, place: int | None
+) -> Explanation:
+    parts = parts_of(ranked, order.share)
+    shares = order.scoring.shares(place) if order.scoring and place is not None else []
+    words = words_of(shares, parts.words, scored) if parts.words else ()
+    return Explanation(parts._asdict(), words, ranked.static, ranked.deep)
+
+
+def _hit(
+    paper: Paper, ranked: Ranked, marker: Marker, among: set[Run] | None, made: Explanation
+) -> Hit:
+    title = marker.mark(paper.title, among)
+    abstract = marker.mark(paper.abstract or paper.summary, among)
     below = "abstract" if paper.abstract else "summary"
-    why = reasons(ranked, title.words, abstract.words, wish.share, below)
-    return Hit(paper, round(ranked.score, 4), why, title, abstract)
+    # What is ranked by meaning alone is not here by its words, even if it has some.
+    named = ranked.words is not None or ranked.meaning is None
+    why = reasons(made, title.words * named, abstract.words * named, below)
+    return Hit(paper, round(ranked.score, 4), why, title, abstract, made)
+
+
+def _in_facet(hit: Hit, found: Compared) -> Hit:
+    """Return a hit as it stands by a facet, which is its first reason."""
+    made = hit.made.in_facet(found.facet, found.added(hit.paper.id), 1 - FACET_SHARE)
+    told = found.reason(hit.paper.id) + hit.reasons
+    score = round(sum(made.parts.values()), 4)
+    return replace(hit, score=score, reasons=told, made=made)
 
 
 def _likes(query: Query) -> list[str]:

@@ -29,7 +29,7 @@ class Compared:
     """Papers in the order of a facet, and what makes each stand there.
 
     `cosines` are those of the papers that say something of the facet, `told` their sentences and
-    `own` those of the paper that they are compared with.
+    `own` those of the paper that they are compared with; `ranked` is what they are as a whole.
     """
 
     facet: Facet
@@ -38,6 +38,15 @@ class Compared:
     told: Mapping[int, Sequence[str]]
     own: Sequence[str]
     embedder: Embedder
+    ranked: Mapping[int, Ranked]
+
+    def whole(self, most: int) -> list[Ranked]:
+        """Return the first papers of the order, as they are ranked as a whole."""
+        return [self.ranked[r.paper] for r in self.order[:most]]
+
+    def added(self, paper: int) -> float:
+        """Return what the facet adds to the score of a paper."""
+        return FACET_SHARE * max(self.cosines.get(paper, 0.0), 0.0)
 
     def reason(self, paper: int) -> tuple[Reason, ...]:
         """Return how near a paper is in the facet, with its sentence nearest to one of ours.
@@ -75,7 +84,7 @@ def compare(
     cosines: dict[int, float] = dict(zip(told, near.tolist(), strict=True))
     order = [_blended(r, cosines.get(r.paper)) for r in ranked if r.paper in titles]
     order.sort(key=lambda r: (-r.score, r.paper))
-    return Compared(facet, order, cosines, told, own, by)
+    return Compared(facet, order, cosines, told, own, by, {r.paper: r for r in ranked})
 
 
 def quick(embedder: Embedder) -> Embedder:

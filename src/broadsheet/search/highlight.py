@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 Span = tuple[int, int]
@@ -28,26 +29,57 @@ class Marked(NamedTuple):
             yield False, self.text[at:]
 
 
+Run = tuple[str, ...]
+"""Stems that stand one after the other, with nothing but stop words between."""
+
+
 class Marker:
     """Finds the words of one query in any number of texts."""
 
-    def __init__(self, wanted: Mapping[str, str], stems: Callable[[str], Sequence[str]]) -> None:
-        """Take the stems to mark, each with the word of the query it comes from."""
+    def __init__(
+        self,
+        wanted: Mapping[Run, str],
+        stems: Callable[[str], Sequence[str]],
+        stop_words: Container[str] = (),
+    ) -> None:
+        """Take what to mark, each with the words of the query it comes from."""
         self._wanted = wanted
         self._stems = stems
-        self._candidates = _pattern(wanted)
+        self._stop_words = stop_words
+        self._candidates = _pattern(chain.from_iterable(wanted))
 
-    def mark(self, text: str) -> Marked:
-        """Return `text` with every word marked that has a wanted stem."""
-        spans: list[Span] = []
-        found: dict[str, None] = {}
-        for match in self._candidates.finditer(text):
-            for stem in self._stems(match[0]):
-                if stem in self._wanted:
-                    spans.append(match.span())
-                    found[self._wanted[stem]] = None
-                    break
-        return Marked(text, tuple(spans), tuple(found))
+    def mark(self, text: str, among: Container[Run] | None = None) -> Marked:
+        """Return `text` with every wanted word or run of words marked, or those `among` them."""
+        begun: dict[str, list[Run]] = {}
+        for run in self._wanted:
+            if among is None or run in among:
+                begun.setdefault(run[0], []).append(run)
+        found = self._candidates.finditer(text) if begun else ()
+        seen = [_Seen(match.span(), self._stems(match[0])) for match in found]
+        marked: set[Span] = set()
+        words: dict[str, None] = {}
+        for at, (_, stems) in enumerate(seen):
+            for run in chain.from_iterable(begun.get(stem, ()) for stem in stems):
+                if self._stands(run, seen[at : at + len(run)], text):
+                    marked.update(word.span for word in seen[at : at + len(run)])
+                    words[self._wanted[run]] = None
+        return Marked(text, tuple(sorted(marked)), tuple(words))
+
+    def _stands(self, run: Run, seen: Sequence[_Seen], text: str) -> bool:
+        """Whether these words are the run, and nothing but stop words between them."""
+        if len(seen) < len(run):
+            return False
+        gaps = (text[a.span[1] : b.span[0]] for a, b in pairwise(seen))
+        return all(stem in word.stems for stem, word in zip(run, seen, strict=True)) and all(
+            stem in self._stop_words for gap in gaps for stem in self._stems(gap)
+        )
+
+
+class _Seen(NamedTuple):
+    """A word of a text that may be wanted."""
+
+    span: Span
+    stems: Sequence[str]
 
 
 def _pattern(stems: Iterable[str]) -> re.Pattern[str]:

@@ -121,5 +121,7 @@ class Index(Protocol):
         With `words` any of them makes a match.
         """
 
-    def count(self, words: Sequence[Weighed], query: Query) -> tuple[int, Facets]:
-        """Return how many papers match in words, and the counts of the values among them."""
+    def count(
+        self, words: Sequence[Weighed], query: Query, *, with_facets: bool = True
+    ) -> tuple[int, Facets]:
+        """Return how many papers match in words and, `with_facets`, the values among them."""

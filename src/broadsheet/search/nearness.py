@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import simsimd
 from numpy.typing import NDArray
 
-LEAST = 0.01
+LEAST = 0.02
 """What adds less to a cosine is not worth telling."""
 ASKED = 32
 """So many words of a long text, those that weigh most in it, are told affinities of."""
@@ -52,7 +53,11 @@ def summands(
     joined: Callable[[Floats], Floats],
 ) -> Summands:
     """Return the summands of texts; `joined` makes vectors of sums, half by half."""
-    sums = counts @ rows
+    # Products of matrices this small take longest where several cores share them, so none do.
+    places = [np.flatnonzero(count) for count in counts]
+    sums = np.zeros((len(counts), rows.shape[1]), np.float32)
+    for total, at, count in zip(sums, places, counts, strict=True):
+        np.einsum("w,wd->d", count[at], rows[at], out=total)
     vectors = joined(sums.copy())
     scales = np.zeros((len(counts), len(halves)), np.float32)
     for number, half in enumerate(halves):
@@ -66,10 +71,16 @@ def middle(texts: Summands) -> tuple[Sequence[str], Floats]:
     """Return what each word adds to the mean of the vectors of all texts, at length one."""
     rows = np.empty_like(texts.rows)
     for number, half in enumerate(texts.halves):
-        weights = texts.scales[:, number] @ texts.counts
+        weights = np.einsum("t,tw->w", texts.scales[:, number], texts.counts)
         rows[:, half] = texts.rows[:, half] * weights[:, None]
     length = float(np.linalg.norm(rows.sum(axis=0)))
     return texts.words, rows / np.float32(length or 1.0)
+
+
+def _products(rows: Floats, others: Floats) -> Floats:
+    if not len(rows) or not len(others):
+        return np.zeros((len(rows), len(others)), np.float32)
+    return np.asarray(simsimd.cdist(rows, others, metric="dot", out_dtype="float32"), np.float32)
 
 
 class Comparison:
@@ -79,11 +90,12 @@ class Comparison:
         """Take apart; with `most`, only so many words of `asked`, which weigh most, are told."""
         words, rows = middle(asked)
         if most is not None and len(words) > most:
-            weighty = np.sort(np.argsort(-(rows @ rows.sum(axis=0)), kind="stable")[:most])
+            weights = np.einsum("wd,d->w", rows, rows.sum(axis=0))
+            weighty = np.sort(np.argsort(-weights, kind="stable")[:most])
             words, rows = [words[i] for i in weighty], rows[weighty]
         self._asked = words
         self._said = said
-        self._near = [said.rows[:, half] @ rows[:, half].T for half in said.halves]
+        self._near = [_products(said.rows[:, half], rows[:, half]) for half in said.halves]
 
     def shares(self, text: int) -> tuple[NDArray[np.intp], Floats]:
         """Return which words a text has, and what each adds with each asked one: (words, asked).
@@ -92,8 +104,10 @@ class Comparison:
         """
         places = np.flatnonzero(self._said.counts[text])
         scales = self._said.scales[text]
-        added = sum(scale * near[places] for scale, near in zip(scales, self._near, strict=True))
-        return places, np.asarray(added * self._said.counts[text, places, None], np.float32)
+        added = np.zeros((len(places), len(self._asked)), np.float32)
+        for scale, near in zip(scales, self._near, strict=True):
+            added += scale * near[places]
+        return places, added * self._said.counts[text, places, None]
 
     def affinities(
         self, text: int, stems: Callable[[str], Sequence[str]], most: int = 3
@@ -105,12 +119,11 @@ class Comparison:
         """
         places, added = self.shares(text)
         flat = added.ravel()
-        top = np.argpartition(-flat, _CONSIDERED)[:_CONSIDERED] if len(flat) > _CONSIDERED else ...
-        kept = np.arange(len(flat))[top]
+        kept = np.flatnonzero(flat >= LEAST)
         found: list[Affinity] = []
         told: set[str] = set()
-        for place in kept[np.lexsort((kept, -flat[kept]))].tolist():
-            if len(found) == most or flat[place] < LEAST:
+        for place in kept[np.argsort(-flat[kept], kind="stable")][:_CONSIDERED].tolist():
+            if len(found) == most:
                 break
             said, asked = divmod(place, len(self._asked))
             one, other = self._asked[asked], self._said.words[places[said]]

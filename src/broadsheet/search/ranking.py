@@ -1,4 +1,4 @@
-"""How candidates become an order, and the words for why: pure."""
+"""How candidates become an order, and what their scores are made of: pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ SHORT_QUERY = 3
 """Up to so many words a query names a thing, and its words count for more."""
 SHARE_SHORT = 0.65
 SHARE_LONG = 0.5
-SHARE_SIMILAR = 0.4
+SHARE_SIMILAR = 0.55
 """Shares of the words in the fused score, measured on the judged development sets."""
-
-
-SHARE_DEEP = 0.5
+BESIDE_DEEP = 0.7
+"""Words keep so much of their share where the deep tier, which knows meaning better, is asked."""
+SHARE_DEEP = 0.65
 """The share of the deep tier in the meaning of a paper that has a vector of it."""
 FEWEST_PAIRS = 20
 """From so many candidates on that have both cosines, these say how one kind lies to the other."""
@@ -36,15 +36,24 @@ class Ranked(NamedTuple):
     """One candidate with its fused score (0 to 1) and what it is made of.
 
     `words` is its text score over the best text score (None: no word matches); `meaning` is how
-    near it is (-1 to 1, None: not known), which is its cosine or, with `deep`, its cosine by the
-    deep tier, made of both on the scale of the first.
+    near it is (-1 to 1, None: not known), made of its cosines by both tiers, `static` and `deep`,
+    on the scale of the first.
     """
 
     paper: int
     score: float
     words: float | None
     meaning: float | None
+    static: float | None = None
     deep: float | None = None
+
+
+class Parts(NamedTuple):
+    """What words and the meaning by either tier add to a score; together they are the score."""
+
+    words: float
+    static: float
+    deep: float
 
 
 class Reason(NamedTuple):
@@ -75,14 +84,16 @@ def fuse(
     top = max(text.values(), default=0.0) or 1.0
     near = blend(meaning, deep)
     found = [
-        _ranked(p, text.get(p), near.get(p), deep.get(p), top, share) for p in text.keys() | near
+        _ranked(p, text.get(p), near.get(p), top, share, meaning.get(p), deep.get(p))
+        for p in text.keys() | near
     ]
     return sorted(found, key=lambda r: (-r.score, r.paper))
 
 
 def by_meaning(meaning: Mapping[int, float], deep: Mapping[int, float]) -> list[Ranked]:
     """Return all candidates by their meaning alone, the nearest first, ties in order of id."""
-    found = [Ranked(p, near, None, near, deep.get(p)) for p, near in blend(meaning, deep).items()]
+    near = blend(meaning, deep)
+    found = [Ranked(p, n, None, n, meaning.get(p), deep.get(p)) for p, n in near.items()]
     return sorted(found, key=lambda r: (-r.score, r.paper))
 
 
@@ -90,13 +101,32 @@ def _ranked(
     paper: int,
     text: float | None,
     near: float | None,
-    deep: float | None,
     top: float,
     share: float,
+    static: float | None,
+    deep: float | None,
 ) -> Ranked:
     words = None if text is None else text / top
     score = share * (words or 0.0) + (1 - share) * max(near or 0.0, 0.0)
-    return Ranked(paper, score, words, near, deep)
+    return Ranked(paper, score, words, near, static, deep)
+
+
+def parts_of(ranked: Ranked, share: float) -> Parts:
+    """Return what the score of a candidate is made of; `share` is that of the words.
+
+    The deep part is what a deep cosine adds once it is on the scale of the other. Where meaning
+    speaks against a paper and is not counted, both parts of it are 0.
+    """
+    if ranked.meaning is None:
+        return Parts(ranked.score, 0.0, 0.0)
+    words = share * (ranked.words or 0.0)
+    near = ranked.score - words
+    if ranked.deep is None or near == 0:
+        return Parts(words, near, 0.0)
+    if ranked.static is None:
+        return Parts(words, 0.0, near)
+    static = (1 - share) * (1 - SHARE_DEEP) * ranked.static
+    return Parts(words, static, near - static)
 
 
 def blend(meaning: Mapping[int, float], deep: Mapping[int, float]) -> dict[int, float]:
@@ -137,41 +167,6 @@ def _spread(cosines: Sequence[float]) -> Spread:
     # Sums that are exact do not depend on the order.
     mean = fsum(cosines) / len(cosines)
     return Spread(mean, sqrt(fsum((c - mean) ** 2 for c in cosines) / len(cosines)))
-
-
-def reasons(
-    ranked: Ranked,
-    in_title: Sequence[str],
-    in_text: Sequence[str],
-    share: float,
-    text: str = "abstract",
-) -> tuple[Reason, ...]:
-    """Return why a hit is a hit, the weightier first: which words where, how near in meaning.
-
-    `text` says what stands below the title: the abstract, or a summary.
-    """
-    found = []
-    both = [w for w in in_title if w in in_text]
-    for kind, where, words in (
-        ("words", f"in title and {text}", both),
-        ("title", "in the title", [w for w in in_title if w not in both]),
-        (text, f"in the {text}", [w for w in in_text if w not in both]),
-    ):
-        if words:
-            found.append(Reason(kind, f"{_listed(words)} {where}", ranked.words))
-    if ranked.meaning is not None and ranked.meaning > 0:
-        near = Reason("meaning", f"{nearness(ranked.meaning)} in meaning", ranked.meaning)
-        by_meaning = (1 - share) * ranked.meaning > share * (ranked.words or 0.0)
-        found.insert(0 if by_meaning else len(found), near)
-    return tuple(found)
-
-
-def _listed(words: Sequence[str], most: int = 6) -> str:
-    shown = [f"“{w}”" for w in words[:most]]
-    rest = len(words) - len(shown)
-    if rest:
-        return ", ".join(shown) + f" and {rest} more"
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
 
 
 _DEGREES = ((0.6, "very near"), (0.35, "near"), (0.2, "distantly near"))

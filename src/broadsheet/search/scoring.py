@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ TITLE_WEIGHT = 0.4
 PAIR_WEIGHT = 0.4
 PAIR_REACH = 3
 """Two words are near each other if at most two others that are no stop words stand between."""
-TF_IDF_SHARE = 0.3
+TF_IDF_SHARE = 0.15
 K1, B = 1.2, 0.75
 _SHORTEST = 10
 """A text is not taken for shorter: few words would make any match of them perfect."""
@@ -56,6 +56,18 @@ class Terms(NamedTuple):
     keys: dict[str, int]
     rarity: dict[str, tuple[float, float]]
     pairs: tuple[tuple[int, int], ...] = ()
+
+
+class Share(NamedTuple):
+    """What something adds to the score of a paper in words.
+
+    A `word` of the query, an `other` form that stands for one, a `pair` of words that stand near
+    each other, or what stands `beside` the words.
+    """
+
+    kind: Literal["word", "other", "pair", "beside"]
+    name: str
+    added: float
 
 
 class Words(NamedTuple):
@@ -249,25 +261,34 @@ class Scoring:
         bm25, tf_idf = self._highest
         return (1 - TF_IDF_SHARE) * self.bm25 / bm25 + TF_IDF_SHARE * self.tf_idf / tf_idf
 
-    @property
+    @cached_property
     def _highest(self) -> tuple[np.float32, np.float32]:
         one = np.float32(1)
         return self.bm25.max(initial=0) or one, self.tf_idf.max(initial=0) or one
 
-    def shares(self, paper: int) -> list[tuple[str, float]]:
-        """Return what each word adds to a paper's score, most first; a pair adds to both."""
-        bm25, tf_idf = self._highest
-        added = (1 - TF_IDF_SHARE) * self.bm25_by_form[paper] / bm25
-        added += TF_IDF_SHARE * self.tf_idf_by_form[paper] / tf_idf
-        for (one, other), near in zip(self.terms.pairs, self.by_pair[paper], strict=True):
-            added[[one, other]] += (1 - TF_IDF_SHARE) * near / bm25 / 2
-        sums: dict[str, float] = {}
-        for form, share in zip(self.terms.forms, added.tolist(), strict=True):
-            sums[form.name] = sums.get(form.name, 0.0) + share
+    def shares(self, paper: int) -> list[Share]:
+        """Return what a paper's score is made of, most first: the shares add up to it."""
+        bm25, tf_idf = (float(top) for top in self._highest)
+        forms, of_bm25 = self.terms.forms, (1 - TF_IDF_SHARE) / bm25
+        by_form = of_bm25 * self.bm25_by_form[paper]
+        by_form = by_form + TF_IDF_SHARE / tf_idf * self.tf_idf_by_form[paper]
+        by_pair = of_bm25 * self.by_pair[paper]
+        found = [
+            Share("other" if forms[n].way else "word", forms[n].name, float(by_form[n]))
+            for n in np.flatnonzero(by_form)
+        ]
+        for n in np.flatnonzero(by_pair):
+            names = (forms[one].name for one in self.terms.pairs[n])
+            found.append(Share("pair", " ".join(names), float(by_pair[n])))
         for name, beside in self.beside.items():
-            share = (1 - TF_IDF_SHARE) * float(beside[paper] / bm25)
-            sums[name] = sums.get(name, 0.0) + share
-        return sorted(((n, s) for n, s in sums.items() if s > 0), key=lambda p: (-p[1], p[0]))
+            if beside[paper]:
+                found.append(Share("beside", name, of_bm25 * float(beside[paper])))
+        return sorted(found, key=lambda share: (-share.added, share.name))
+
+    def has(self, paper: int) -> set[tuple[str, ...]]:
+        """Return the stems of the forms that add to a paper's score."""
+        added = np.flatnonzero(self.bm25_by_form[paper] + self.tf_idf_by_form[paper])
+        return {self.terms.forms[n].stems for n in added}
 
 
 def _saturated(counts: Floats, lengths: NDArray[np.int64], mean: float) -> Floats:

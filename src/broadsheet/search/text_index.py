@@ -304,6 +304,11 @@ class TextIndex:
             found = searcher.search(query, limit=wanted, count=False, order_by_field="id").hits
         return np.sort(np.fromiter((h[0] for h in found), np.int64, len(found)))
 
+    def total(self, query: Compiled) -> int:
+        """Return how many papers match."""
+        with self._reading() as searcher:
+            return int(searcher.search(query, limit=1).count)  # type: ignore[attr-defined]
+
     def count(self, query: Compiled) -> tuple[int, dict[str, list[tuple[str, int]]]]:
         """Return how many papers match, and the values of each of `FACETS` among them."""
         wanted: dict[str, Any] = {

@@ -353,11 +353,14 @@ class _Reader:
         """Yield a year, if it is not part of a name ("WMT 2014") and no field says when."""
         if any(isinstance(n, DateRange) for n in self._query.parts) or len(self._bare) < 2:  # noqa: PLR2004
             return
+        years: dict[str, None] = {}
         for before, word in zip(("", *self._bare), self._bare, strict=False):
             is_name = sum(c.isupper() for c in before) > 1 and not self._shouts
             if _YEAR.fullmatch(word) and not is_name:
-                self._note("year", f"papers of {word} stand a little higher")
-                yield Weighed(word, YEAR_BONUS, "year")
+                years[word] = None
+        for year in years:
+            self._note("year", f"papers of {year} stand a little higher")
+            yield Weighed(year, YEAR_BONUS, "year")
 
 
 def _folded(words: Iterable[str]) -> list[str]:

@@ -59,17 +59,15 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     """Return the positions of the `k` highest scores, highest first, ties by position.
 
-    The best k lie in the k blocks with the highest maxima, so only those are sorted; blocks
-    that tie with the last of them are looked through too.
+    At least k scores are as high as the k-th highest of the maxima of blocks, so only what is no
+    lower than that is sorted.
     """
     k = min(k, len(scores))
     whole = len(scores) // _BLOCK * _BLOCK
     if k * _BLOCK * 4 < whole:
-        peaks = scores[:whole].reshape(-1, _BLOCK).max(axis=1)
-        blocks = np.flatnonzero(peaks >= np.partition(peaks, len(peaks) - k)[len(peaks) - k])
-        rest = np.arange(whole, len(scores))
-        inside = (blocks[:, None] * _BLOCK + np.arange(_BLOCK)).ravel()
-        candidates = np.concatenate([inside, rest])
+        peaks = scores[:whole].reshape(_BLOCK, -1).max(axis=0)
+        least = np.partition(peaks, len(peaks) - k)[len(peaks) - k]
+        candidates = np.flatnonzero(scores >= least)
     else:
         candidates = np.arange(len(scores))
     kept = scores[candidates]
@@ -101,6 +99,8 @@ class VectorMatrix:
         self._model = model
         self._lock = threading.Lock()
         self._manifest = path / "manifest.json"
+        names = ("vectors.i8", "scales.f32", "papers.i64", "texts.u64")
+        self._files = tuple(path / name for name in names)
         self._stamp = (-1, -1)
         self._view = self._empty(dim or 0)
         path.mkdir(parents=True, exist_ok=True)
@@ -132,11 +132,6 @@ class VectorMatrix:
         """The papers that have a vector, ascending."""
         return self._follow().ids
 
-    def _files(self) -> tuple[Path, Path, Path, Path]:
-        names = ("vectors.i8", "scales.f32", "papers.i64", "texts.u64")
-        vectors, scales, papers, texts = (self.path / name for name in names)
-        return vectors, scales, papers, texts
-
     def _follow(self) -> _View:
         """Return the current view, mapped anew if the manifest was replaced.
 
@@ -154,7 +149,7 @@ class VectorMatrix:
     def _look(self, view: _View) -> None:
         """See that the mapped file was not cut short: reading beyond its end ends the process."""
         try:
-            is_short = self._files()[0].stat().st_size < view.matrix.nbytes
+            is_short = self._files[0].stat().st_size < view.matrix.nbytes
         except FileNotFoundError:
             return
         if is_short:
@@ -181,7 +176,7 @@ class VectorMatrix:
         return _view(*arrays, sequence=sequence, is_whole=is_whole)
 
     def _arrays(self, rows: int, dim: int) -> _Arrays:
-        vectors, scales, papers, texts = self._files()
+        vectors, scales, papers, texts = self._files
         if self._dim not in {None, dim}:
             raise ValueError(f"its vectors have {dim} numbers, those of the model {self._dim}")
         return (
@@ -253,7 +248,7 @@ class VectorMatrix:
         return given
 
     def _extend(self, rows: int, blocks: Sequence[NDArray[np.generic]], dim: int) -> None:
-        for path, block, width in zip(self._files(), blocks, (dim, 4, 8, 8), strict=True):
+        for path, block, width in zip(self._files, blocks, (dim, 4, 8, 8), strict=True):
             path.touch()
             with path.open("r+b") as file:
                 file.truncate(rows * width)
@@ -286,7 +281,8 @@ class VectorMatrix:
     def _contenders(self, view: _View, query: NDArray[np.float32], k: int) -> NDArray[np.intp]:
         """Return the live rows that can be among the `k` nearest, by a scan with an int8 query."""
         row, scale = quantise(query[None, :])
-        dots = np.asarray(simsimd.cdist(row, view.matrix, metric="dot"), np.float32).ravel()
+        found = simsimd.cdist(row, view.matrix, metric="dot", out_dtype="float32")
+        dots = np.asarray(found, np.float32).ravel()
         dots *= view.scales * scale
         if len(view.ids) < len(dots):
             dots[~view.is_live] = -np.inf

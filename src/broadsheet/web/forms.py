@@ -67,11 +67,35 @@ class HighlightsForm(_Form):
     abstract: Spans = Field(description="In the summary if there is no abstract.")
 
 
+class WordForm(_Form):
+    """What a word added to a score: one of the query, or what stood for `of`."""
+
+    word: str
+    share: float
+    kind: Literal["word", "pair", "corrected", "spelling", "acronym", "author", "year"]
+    of: str | None = None
+
+
+class NearForm(_Form):
+    """A word of the query and one of the paper, and what they add to the static cosine."""
+
+    asked: str
+    said: str
+    share: float
+
+
 class HitForm(PaperForm):
-    """A paper with its score, its reasons and the places of the query's words."""
+    """A paper with its score, what it was computed from, and the places of the query's words."""
 
     score: float
     reasons: list[ReasonForm]
+    parts: dict[str, float] = Field(
+        description="What words, static, deep and a facet add: together the score.",
+        examples=[{"words": 0.41, "static": 0.18, "deep": 0.0}],
+    )
+    words: list[WordForm] = Field(description="What each word added: together the part words.")
+    cosines: dict[str, float] = Field(description="How near it is by each tier.")
+    near: list[NearForm] = Field(description="The strongest of what the static cosine is made of.")
     highlights: HighlightsForm
 
 

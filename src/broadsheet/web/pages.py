@@ -170,7 +170,7 @@ def paper(
         decisions=[evidence.told(d) for d in sheet.decisions],
         notice=evidence.notice(sheet.decisions, done),
         similar=_similar(site.library, ident, facet),
-        facets=[("all", not facet, ""), *((f"same {f}", f == facet, f) for f in FACETS)],
+        facets=[("as a whole", not facet, ""), *((f"same {f}", f == facet, f) for f in FACETS)],
     )
 
 

@@ -13,6 +13,7 @@ from broadsheet.errors import QueryError
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import ExternalId, Paper
 from broadsheet.search.engine import Hit
+from broadsheet.search.explaining import Row
 from broadsheet.search.highlight import Marked
 from broadsheet.web import narrowing
 
@@ -25,8 +26,8 @@ EXCERPT = 420
 """Characters of an abstract in a list: about 60 words."""
 TITLE = 300
 """Characters of a title in a list; a real one is far shorter."""
-WHOLE = 28_000
-"""Characters of whole abstracts with their marks that one page of results carries."""
+WHOLE = 20_000
+"""Characters of whole abstracts with their marks, and of what scores were made of, on one page."""
 NAMES = 6
 """Authors named in a list."""
 CONTEXT = 90
@@ -149,6 +150,7 @@ class Entry(NamedTuple):
     is_summary: bool
     is_withdrawn: bool
     reasons: tuple[str, ...] = ()
+    explained: tuple[Row, ...] = ()
 
 
 def _entry(paper: Paper, title: Marked, text: Marked, size: int) -> Entry:
@@ -175,15 +177,18 @@ def paper_entry(paper: Paper, size: int = EXCERPT) -> Entry:
 
 def hit_entries(hits: Iterable[Hit]) -> list[Entry]:
     """Return hits as a page of results shows them, whole abstracts as far as `WHOLE` goes."""
-    entries, room = [], WHOLE
-    for hit in hits:
+    shown = [(hit, hit.made.rows()) for hit in hits]
+    room = WHOLE - sum(len(row.made_of) for _, rows in shown for row in rows)
+    entries = []
+    for hit, rows in shown:
         entry = _entry(hit.paper, hit.title, hit.abstract, EXCERPT)
         whole: list[Piece] = []
         size = len(hit.abstract.text) + len(hit.abstract.spans) * len("<mark></mark>")
         if entry.excerpt.is_cut and size <= room:
             room -= size
             whole = list(hit.abstract.parts())
-        entries.append(entry._replace(whole=whole, reasons=tuple(r.text for r in hit.reasons)))
+        told = tuple(r.text for r in hit.reasons)
+        entries.append(entry._replace(whole=whole, reasons=told, explained=rows))
     return entries
 
 
