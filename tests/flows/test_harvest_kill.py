@@ -98,16 +98,21 @@ def test_a_harvest_that_is_killed_anywhere_ends_in_the_same_collection(
     papers, took = undisturbed
     dice = random.Random(0)
     killed = 0
-    for number in range(KILLS):
+    for number in range(4 * KILLS):
         home = tmp_path / f"home{number}"
         for _ in range(2):
             process = started(home, arxiv)
             clocks.sleep(dice.uniform(0.2, 1.0) * took)
             process.send_signal(signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
+            if process.wait() == -signal.SIGKILL:
+                killed += 1
+            else:  # the machine is quicker now than when it was timed
+                took *= 0.8
             process.communicate()
         finished(home, arxiv)
         found, problems = content(home, embedder)
         assert problems == []
         assert found == papers
+        if killed >= KILLS:
+            break
     assert killed >= KILLS

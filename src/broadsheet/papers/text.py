@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _TEX_DRESS = re.compile(
     r"\\(?:text\w*|math\w*|operatorname|emph|mbox|bf|it|rm|tt|sc|sf|em|cal|displaystyle|left|right)"
     r"(?![a-zA-Z])"
 )
 _TEX_ACCENT = re.compile(r"""\\["'`^~=.](?![a-zA-Z]{2})|\\[uvhtcdbkr](?=\{| [a-z](?![a-z]))""")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _NOT_ALNUM = re.compile(r"[^a-z0-9]+")
 _NOT_WORD = re.compile(r"[\W_]+")
 _SPACES = re.compile(r"\s+")
@@ -46,7 +48,13 @@ def fold(text: str) -> str:
     """Return `text` without accents and case, with Greek letters and signs spelled out."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKD", text).casefold().translate(_SIGN_TABLE)
+    # Most of a text is ASCII, also where some of it is not.
+    return _NOT_ASCII.sub(lambda run: _folded(run[0]), text.lower())
+
+
+@lru_cache(maxsize=10_000)
+def _folded(run: str) -> str:
+    folded = unicodedata.normalize("NFKD", run).casefold().translate(_SIGN_TABLE)
     return "".join(c for c in folded if not unicodedata.combining(c))
 
 

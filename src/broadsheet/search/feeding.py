@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple, Protocol
 
@@ -73,12 +73,20 @@ class IndexState(NamedTuple):
     notice: str
 
 
+class _Heard(NamedTuple):
+    """What was learned from papers while they were fed, up to a sequence of the change log."""
+
+    lesson: Lesson
+    sequence: int
+
+
 class Feeder:
     """Feeds the index of a home from its record."""
 
     def __init__(self, database: Database, index: EmbeddedIndex, unasked: int = UNASKED) -> None:
         self.building: tuple[int, int] | None = None
         self.trouble = ""
+        self._heard: _Heard | None = None
         self._database = database
         self._index = index
         self._unasked = unasked
@@ -158,8 +166,19 @@ class Feeder:
         with self._database.read() as connection:
             papers, drops, sequence = _next(connection, target.sequence, STEP)
         if sequence:
+            begun = target.sequence
             target.apply(papers, drops, sequence)
+            if target is self._index:
+                self._hear(papers, begun, sequence)
         return bool(sequence)
+
+    def _hear(self, papers: Sequence[Paper], begun: int, sequence: int) -> None:
+        """Read what is fed for its words too, if nothing before it was missed."""
+        if self._heard is None or self._heard.sequence != begun:
+            lesson, learned = self._index.words.begun(sequence)
+            self._heard = _Heard(lesson, begun) if learned == begun else None
+        if self._heard is not None:
+            self._heard = _Heard(self._heard.lesson.read(papers), sequence)
 
     def replay(self, target: EmbeddedIndex | Parts) -> None:
         """Feed an index until it holds everything; only while writing."""
@@ -173,11 +192,19 @@ class Feeder:
             last, words = store.last_sequence(connection), self._index.words
             if not words.lacks(last):
                 return
-            lesson, begun = words.begun(last)
-            for papers in _filed_since(connection, begun):
-                lesson.read(papers)
+            lesson = self._lesson(connection, last)
+            self._heard = None
             with self._index.told():
                 words.keep(lesson, last, store.count(connection))
+
+    def _lesson(self, connection: Connection, last: int) -> Lesson:
+        """Return what all papers up to `last` teach: what was heard, or else read again."""
+        if self._heard is not None and self._heard.sequence == last:
+            return self._heard.lesson
+        lesson, begun = self._index.words.begun(last)
+        for papers in _filed_since(connection, begun):
+            lesson.read(papers)
+        return lesson
 
     def rebuild(self, *, only_this_model: bool = False) -> Steps:
         """Build the index anew from the record beside the old one, then put it in its place.
