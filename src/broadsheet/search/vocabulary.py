@@ -30,8 +30,8 @@ LAG: Final = 50
 FREQUENT: Final = 2_000
 """A typing error is compared with words that one in so many papers has."""
 EXACT: Final = 20_000
-SAMPLED: Final = 4
-"""Beyond so many papers the words of every fourth one are counted, four times each."""
+SAMPLED: Final = 8
+"""Beyond so many papers the words of every eighth one are counted, eight times each."""
 MOST: Final = 1_000_000
 """Words counted at once: beyond, those met once so far are dropped, as most errors are."""
 _LONGEST: Final = 24
