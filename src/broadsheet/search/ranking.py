@@ -14,7 +14,7 @@ SHARE_SIMILAR = 0.55
 """Shares of the words in the fused score, measured on the judged development sets."""
 BESIDE_DEEP = 0.7
 """Words keep so much of their share where the deep tier, which knows meaning better, is asked."""
-SHARE_DEEP = 0.65
+SHARE_DEEP = 0.8
 """The share of the deep tier in the meaning of a paper that has a vector of it."""
 FEWEST_PAIRS = 20
 """From so many candidates on that have both cosines, these say how one kind lies to the other."""
