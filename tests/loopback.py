@@ -295,6 +295,11 @@ class Loopback:
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.log) >= requests, timeout=60)
 
+    def settle(self) -> None:
+        """Return when no answer is under way, or after a second."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: not self._in_flight, timeout=1)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -323,6 +328,7 @@ class Loopback:
             if request.ended is None:
                 request.ended = self.clock()
                 self._in_flight -= 1
+                self._arrived.notify_all()
 
     def reply(self, request: Request) -> Reply:
         """Return what the routes say."""

@@ -73,8 +73,20 @@ class ServerTime(Time):
         return self._time.monotonic()
 
 
-class RealPauses(FakeTime):
-    """A fake time in which a sleep takes a moment, too, in which servers see who hung up."""
+class SettledTime(FakeTime):
+    """A fake time that goes on only when the server has seen who hung up."""
+
+    server: Loopback | None = None
+
+    def sleep(self, seconds: float) -> None:
+        """Move both clocks on when no answer is under way."""
+        if self.server is not None:
+            self.server.settle()
+        super().sleep(seconds)
+
+
+class RealPauses(SettledTime):
+    """A fake time in which a sleep takes a moment, too."""
 
     def sleep(self, seconds: float) -> None:
         """Move both clocks on after a moment."""
@@ -687,11 +699,12 @@ def put_out(
     now: datetime = NOW,
 ) -> Iterator[Stage]:
     """Give a stage on which the host of a case misbehaves in a way, from one request on."""
-    time = RealPauses(now) if way is WAYS["drips"] else FakeTime(now)
+    time = RealPauses(now) if way is WAYS["drips"] else SettledTime(now)
     true = ServerTime(time)
     host = Host(case.play(true), way, at or case.at, time)
     with Loopback(time=true) as server:
         server.route("/*", host)
+        time.server = server
         stage = Stage(case, way, folder, server, host, time)
         try:
             yield stage

@@ -147,7 +147,7 @@ def test_damage_under_a_running_library_is_made_good(whole, tmp_path, embedder, 
         if damage is not _remove:
             _until(lambda: _changed(home / "index" / "current.json", before))
         _until(lambda: _finds_all(library))
-        assert library.index_state().notice == ""
+        _until(lambda: library.index_state().notice == "")
     with open_library(home, embedder=embedder) as library:
         assert library.check().problems == []
 
