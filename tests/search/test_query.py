@@ -30,6 +30,7 @@ from broadsheet.search.query import (
     Word,
     parse,
     plain,
+    read,
 )
 
 DOCS = Path(__file__).parents[2] / "docs" / "query.md"
@@ -578,3 +579,12 @@ def test_words_come_back_as_they_were_typed(typed: list[str]) -> None:
     kept = tuple(typed)
     assert parse(" ".join(typed)).words == kept
     assert all("(" in word for word in set(kept) - set(plain(" ".join(typed)).words))
+
+
+def test_operators_of_a_shouted_text_are_words():
+    """Whoever holds the shift key asks for what the same words in small letters ask for."""
+    loud = read("TIDES AND HARBOURS UNDER A COPPER MOON, NOT KILNS OR RIVERS")
+    quiet = read("tides and harbours under a copper moon, not kilns or rivers")
+    assert [w.lower() for w in loud.words] == list(quiet.words)
+    assert str(read("BERT OR GPT")) == "BERT OR GPT"
+    assert str(read("BERT NOT GPT")) == "BERT -GPT"

@@ -33,6 +33,9 @@ PROSE: Final = 150
 _QUOTES: Final = '"“”„‟'
 _EDGE: Final = ",;:!?"
 _OPERATORS: Final = frozenset({"AND", "NOT", "OR"})
+_OPERATOR_WORD: Final = re.compile(r"\b(?:AND|NOT|OR)\b")
+SHOUTED: Final = 5
+"""So many words in capitals, and none in small letters, are not names: `BERT OR GPT` is."""
 
 # Each becomes one space, so that positions stay: controls, lone surrogates, bidi overrides.
 _UNCLEAN: Final = re.compile(
@@ -647,16 +650,25 @@ def is_prose(text: str) -> bool:
 def read(text: str) -> Query:
     """Return the query that was typed, or that a pasted text is; TeX is said in Unicode.
 
-    Of prose nothing is interpreted, and what it cites is left out. Raises `QueryError` for
-    anything else that cannot be parsed.
+    Of prose nothing is interpreted, and what it cites is left out. Where everything is in
+    capitals, AND, OR and NOT are words like the others. Raises `QueryError` for anything else that
+    cannot be parsed.
     """
     said = readable(text)
+    if _is_shouted(said):
+        said = _OPERATOR_WORD.sub(lambda word: word[0].lower(), said)
     if not is_prose(said):
         return parse(said)
     query = plain(_CITED.sub(" ", said[:MAX_LENGTH]))
     # The canonical text has to be readable again.
     root = And(query.parts[:MAX_TERMS]) if len(query.parts) > MAX_TERMS else query.root
     return Query(root, text=query.text)
+
+
+def _is_shouted(text: str) -> bool:
+    """Whether a text is all capitals, and longer than a list of names between operators."""
+    words = [w for w in text.split() if w not in _OPERATORS and any(map(str.isalpha, w))]
+    return len(words) >= SHOUTED and text.upper() == text
 
 
 def _plain_words(raw: str) -> list[str]:
