@@ -23,6 +23,7 @@ from broadsheet.search.embedding import split_words
 from broadsheet.search.scoring import BOUNDARY, Form, Lengths, Words
 from broadsheet.search.text_index import STOP_WORDS, stems
 from broadsheet.search.understanding import Weighed
+from broadsheet.search.vectors import standing
 
 _STOP = 1
 """The key of all stop words, which are not kept."""
@@ -244,11 +245,7 @@ def _empty(sequence: int = 0) -> _View:
 def _view(
     papers: NDArray[np.int64], ends: NDArray[np.int64], keys: NDArray[np.uint32], sequence: int
 ) -> _View:
-    owners = np.abs(papers)
-    order = np.argsort(owners, kind="stable")
-    is_last = np.append(owners[order][1:] != owners[order][:-1], True)
-    rows = order[is_last]
-    rows = rows[papers[rows] > 0]
+    rows = standing(papers)
     starts = np.append(0, ends[:-1])
     return _View(keys, starts, ends, papers[rows], rows, sequence, _mean(keys, starts, ends, rows))
 

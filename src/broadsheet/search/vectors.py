@@ -249,12 +249,7 @@ class VectorMatrix:
 
     def _extend(self, rows: int, blocks: Sequence[NDArray[np.generic]], dim: int) -> None:
         for path, block, width in zip(self._files, blocks, (dim, 4, 8, 8), strict=True):
-            path.touch()
-            with path.open("r+b") as file:
-                file.truncate(rows * width)
-                file.seek(rows * width)
-                file.write(np.ascontiguousarray(block).tobytes())
-            manifest.flush(path)
+            manifest.extend(path, np.ascontiguousarray(block).tobytes(), rows * width)
 
     def scan(
         self, query: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
@@ -317,6 +312,19 @@ class VectorMatrix:
         return view.papers[rows], vectors / np.maximum(lengths, 1)
 
 
+def standing(papers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows that count in files that are only appended to, in order of paper.
+
+    The last row of a paper stands for it; one under its negative id takes it out.
+    """
+    owners = np.abs(papers)
+    order = np.argsort(owners, kind="stable")
+    is_last = np.append(owners[order][1:] != owners[order][:-1], True)
+    rows = order[is_last]
+    found: NDArray[np.int64] = rows[papers[rows] > 0]
+    return found
+
+
 def _view(
     matrix: NDArray[np.int8],
     scales: NDArray[np.float32],
@@ -327,11 +335,7 @@ def _view(
     is_whole: bool,
 ) -> _View:
     """Return the view in which the last row of each paper stands for it."""
-    owners = np.abs(papers)
-    order = np.argsort(owners, kind="stable")
-    is_last = np.append(owners[order][1:] != owners[order][:-1], True)
-    rows = order[is_last]
-    rows = rows[papers[rows] > 0]
+    rows = standing(papers)
     is_live = np.zeros(len(papers), bool)
     is_live[rows] = True
     return _View(matrix, scales, papers, texts, papers[rows], rows, is_live, sequence, is_whole)
