@@ -133,30 +133,43 @@ def committed(home: Path) -> int:
 def test_an_import_until_the_disk_is_full(disk, file, undisturbed, embedder):
     """It ends with a sentence, keeps what it had committed, and the next one completes it.
 
-    With a little more room each time the disk is full at other points, until it suffices.
+    With a little more room each time the disk is full at other points, until it suffices; then the
+    limit is closed in on until the record had room and the index had none.
     """
-    kept: list[int] = []
-    for room in range(48, 6000, 640):
+
+    def suffices(room: int) -> bool:
         shutil.rmtree(disk.home, ignore_errors=True)
         disk.leave(room * 1024)
         ended = called("--home", disk.home, "import", file)
         disk.make_room()
-        if ended.returncode == 0:
-            break
-        assert ended.returncode in {1, 75}
-        assert is_told(ended.stderr.decode()), ended.stderr.decode()
-        kept.append(committed(disk.home))
+        if ended.returncode:
+            assert ended.returncode in {1, 75}
+            assert is_told(ended.stderr.decode()), ended.stderr.decode()
+            kept.add(completed())
+        return ended.returncode == 0
+
+    def completed() -> int:
+        taken = committed(disk.home)
         with open_library(disk.home, embedder=embedder) as library:
             keys = sorted(key for _, key, _, _ in standing(library).records)
-            assert keys == sorted(line.key for line in LINES[: kept[-1]] if line.key)
+            assert keys == sorted(line.key for line in LINES[:taken] if line.key)
             assert library.check().problems == []
             for _ in library.import_file(file):
                 pass
             assert standing(library) == undisturbed
             assert_sound(library, told=30)
+        return taken
 
-    assert ended.returncode == 0
-    assert set(kept) == {0, 1000, len(LINES)}  # full in the record, and in the index
+    kept: set[int] = set()
+    enough = next(room for room in range(48, 6000, 640) if suffices(room))
+    too_little = enough - 640
+    while len(LINES) not in kept and enough - too_little > 8:
+        middle = (too_little + enough) // 2
+        if suffices(middle):
+            enough = middle
+        else:
+            too_little = middle
+    assert kept == {0, 1000, len(LINES)}  # full in the record, and in the index
 
 
 def filed(library: Library, numbers: range) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -371,6 +373,24 @@ def test_damage_is_told_in_words(own: TextIndex):
     (own.path / "meta.json").write_bytes(b"noise")
     with pytest.raises(SearchIndexError, match="broadsheet rebuild"):
         TextIndex(own.path)
+
+
+@pytest.mark.parametrize("kind", ["*.idx", "*.term"])
+def test_a_file_cut_short_under_a_reader_is_told_in_words(own: TextIndex, kind: str):
+    """Whether it is seen before it is read or only by what is read, it says what to do."""
+    own.release()
+    reader = TextIndex(own.path)
+    compiled = reader.compile(typed(["graph"]), parse("graph"))
+    assert reader.top(compiled, 5)
+    for file in own.path.glob(kind):
+        os.truncate(file, 1)  # the rest of the page that is mapped reads as zeros
+    for ask in (reader.top, reader.newest, reader.matching):
+        with suppress(SearchIndexError):
+            ask(compiled, 5)
+    with suppress(SearchIndexError):
+        reader.rarities(["graph", "robust"])
+    with pytest.raises(SearchIndexError, match="broadsheet rebuild"):
+        reader.look()
 
 
 def test_a_manifest_is_replaced_whole(tmp_path: Path):

@@ -228,7 +228,9 @@ class TextIndex:
             # What a commit has written never changes again, and what is being written only grows.
             files = [f for f in self.path.iterdir() if f.suffix not in {".json", ".lock"}]
             self._sizes = {f: n for f in files if (n := _size(f)) is not None}
-        except (ValueError, OSError) as error:
+        except BaseException as error:
+            if not _is_damage(error):
+                raise
             if manifest.stamp(self._manifest) != manifest.GONE:
                 raise SearchIndexError(
                     f"the text index in {self.path} is damaged ({error}): run `broadsheet rebuild`"
@@ -279,7 +281,9 @@ class TextIndex:
         """Give the searcher; what it cannot read is told as SearchIndexError."""
         try:
             yield self._searcher()
-        except ValueError as error:
+        except BaseException as error:
+            if not _is_damage(error):
+                raise
             raise SearchIndexError(
                 f"the text index in {self.path} cannot be read ({error}): run `broadsheet rebuild`"
             ) from error
@@ -322,32 +326,34 @@ class TextIndex:
     @property
     def papers(self) -> int:
         """How many papers the index holds."""
-        return int(self._searcher().num_docs)
+        with self._reading() as searcher:
+            return int(searcher.num_docs)
 
     @property
     def highest(self) -> int:
         """The highest id of a paper that the index holds, 0 if it holds none."""
-        searcher = self._searcher()
-        hits = searcher.search(everything(), limit=1, count=False, order_by_field="id").hits
+        with self._reading() as searcher:
+            hits = searcher.search(everything(), limit=1, count=False, order_by_field="id").hits
         return int(hits[0][0]) if hits else 0
 
     # ------------------------------------------------------------------ what is known
 
     def having(self, word: str) -> int:
         """Return how many papers have `word`, or its rarest part, in title or abstract."""
-        searcher = self._searcher()
-        return min((searcher.doc_freq("body", t) for t in stems(word[:_LONGEST])), default=0)
+        return min(self._having(stems(word[:_LONGEST])).values(), default=0)
+
+    def _having(self, terms: Iterable[str], field: str = "body") -> dict[str, int]:
+        """Return how many papers have each of `terms`."""
+        with self._reading() as searcher:
+            return {t: searcher.doc_freq(field, t) for t in terms}
 
     def rarities(self, terms: Iterable[str]) -> dict[str, tuple[float, float]]:
         """Return how rare each term is among texts and among titles (idf)."""
-        searcher = self._searcher()
-        papers = int(searcher.num_docs)
+        papers, terms = self.papers, list(terms)
+        titles = self._having(terms, "title")
         return {
-            t: (
-                rarity(papers, searcher.doc_freq("body", t)),
-                rarity(papers, searcher.doc_freq("title", t)),
-            )
-            for t in terms
+            t: (rarity(papers, n), rarity(papers, titles[t]))
+            for t, n in self._having(terms).items()
         }
 
     def has_phrase(self, text: str) -> bool:
@@ -360,7 +366,7 @@ class TextIndex:
         if not terms:
             return 0
         if len(terms) == 1:
-            return int(self._searcher().doc_freq("author", terms[0]))
+            return self._having(terms, "author")[terms[0]]
         return len(self.matching(_words("author", terms), _MANY))
 
     # ------------------------------------------------------------------ queries
@@ -372,8 +378,7 @@ class TextIndex:
             terms = dict.fromkeys(t for w in words for t in stems(w))
         if len(terms) <= limit:
             return list(terms)
-        searcher = self._searcher()
-        common = {t: searcher.doc_freq("body", t) for t in terms}
+        common = self._having(terms)
         kept = set(sorted(terms, key=lambda t: (common[t] or 1 << 60, t))[:limit])
         return [t for t in terms if t in kept]
 
@@ -383,14 +388,13 @@ class TextIndex:
         By how often in the text and how rare among papers (tf · idf, Salton and Buckley 1988).
         What a single paper has leads to no other, and stop words lead anywhere: both are left out.
         """
-        searcher = self._searcher()
         found: dict[str, list[str]] = {}
         for word in words:
             for term in stems(word[:_LONGEST]):
                 if term not in STOP_WORDS and len(term) > 1:
                     found.setdefault(term, []).append(word)
-        common = {t: searcher.doc_freq("body", t) for t in found}
-        papers = max(searcher.num_docs, 1)
+        common = self._having(found)
+        papers = max(self.papers, 1)
         said = {t: len(found[t]) * math.log(papers / n) for t, n in common.items() if n > 1}
         kept = sorted(said, key=lambda t: (-said[t], t))[:k]
         return [word for term in kept for word in found[term]]
@@ -489,6 +493,15 @@ def only(query: Compiled, papers: Sequence[int]) -> Compiled:
 def everything() -> Compiled:
     """Return the query that every paper matches, with no score."""
     return Compiled.const_score_query(Compiled.all_query(), 0.0)
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Return whether files that cannot be read explain an error.
+
+    What tantivy finds in a file that was cut short can make it panic, and the class of that
+    (no Exception) cannot be imported.
+    """
+    return isinstance(error, ValueError | OSError) or type(error).__name__ == "PanicException"
 
 
 def _size(file: Path) -> int | None:
