@@ -14,8 +14,9 @@ from broadsheet.errors import QueryError, SourceError
 from broadsheet.factory import open_library
 from broadsheet.library import Library
 from broadsheet.papers.types import ExternalId, Record
+from broadsheet.search.forward import as_one
 from broadsheet.search.query import MAX_TERMS, is_prose, parse, plain, read
-from broadsheet.search.understanding import LONG, Understood, understand
+from broadsheet.search.understanding import LONG, Understood, Weighed, typed, understand
 from shared_data import SHARED, needs_shared
 
 TEXTS = (
@@ -141,11 +142,24 @@ def test_what_is_searched_as_typed_is_typed(library, words):
             assert note not in again.notes
 
 
-def test_a_description_needs_no_additions(ask):
-    """More words than a few say what they are about."""
-    found = ask("lantersn " * (LONG + 1))
-    assert added(found) == set()
+def test_a_description_needs_spellings_only(ask):
+    """More words than a few say what they are about, but each still has two spellings."""
+    found = ask("lantersn KGN " * LONG + "water-colour")
+    assert added(found) == {("color", "spelling")}
     assert found.notes == ()
+
+
+def test_both_spellings_of_a_word_are_as_rare_as_the_more_frequent_one():
+    """A paper does not rank for its country's spelling; what is no other spelling stays."""
+    words = [
+        *typed(["colour", "lantersn"]),
+        Weighed("color", 1.0, "spelling", "colour"),
+        Weighed("lanterns", 1.0, "corrected", "lantersn"),
+    ]
+    rarity = {"colour": (5.0, 7.0), "color": (2.0, 8.0), "lantersn": (9.0, 9.0)}
+    found = as_one({**rarity, "lantern": (1.0, 1.0)}, words)
+    assert found["colour"] == found["color"] == (2.0, 7.0)
+    assert (found["lantersn"], found["lantern"]) == ((9.0, 9.0), (1.0, 1.0))
 
 
 # ---------------------------------------------------------------------------- what it does

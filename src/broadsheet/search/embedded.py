@@ -18,7 +18,7 @@ from broadsheet.errors import SearchIndexError, StoreError
 from broadsheet.papers.types import Paper
 from broadsheet.search import manifest
 from broadsheet.search.embedding import Embedder
-from broadsheet.search.forward import ForwardIndex, forms_of, key, keys_of
+from broadsheet.search.forward import ForwardIndex, as_one, forms_of, key, keys_of
 from broadsheet.search.index import Facets, Meaning, Scored, Tier
 from broadsheet.search.query import Query
 from broadsheet.search.scoring import Lengths, Scoring, Terms
@@ -535,7 +535,7 @@ class EmbeddedIndex:
         forms, pairs = forms_of(words)
         names = dict.fromkeys(stem for form in forms for stem in form.stems)
         keys = {name: key(name) for name in names}
-        terms = Terms(forms, keys, parts.text.rarities(names), pairs)
+        terms = Terms(forms, keys, as_one(parts.text.rarities(names), words), pairs)
         beside = parts.text.beside(words, papers)
         return Scoring(terms, parts.forward.read(papers), parts.forward.mean, beside)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -102,6 +102,23 @@ def _another(
             forms[stem] = forms[stem]._replace(group=group)
     way = 1 + sum(form.group == group for form in extra)
     return Form(tuple(_counted(word.text)), word.weight, group, way, word.text)
+
+
+def as_one(
+    rarity: Mapping[str, tuple[float, float]], words: Sequence[Weighed]
+) -> dict[str, tuple[float, float]]:
+    """Return the rarities with the spellings of one word as rare as the most frequent of them.
+
+    Else the few papers that are spelled as the query would count for far more than all others.
+    """
+    found = dict(rarity)
+    for word in words:
+        if word.why == "spelling":
+            own, other = _counted(word.of), _counted(word.text)
+            if len(own) == len(other) == 1 and own[0] in found:
+                texts, titles = zip(found[own[0]], found[other[0]], strict=True)
+                found[own[0]] = found[other[0]] = (min(texts), min(titles))
+    return found
 
 
 def _counted(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 # What a spelling has in the one country and in the other. The rules make some words that are
@@ -44,9 +45,10 @@ _RULES: Final = tuple(
 )
 
 
-def variants(word: str) -> set[str]:
+@lru_cache(maxsize=50_000)
+def variants(word: str) -> tuple[str, ...]:
     """Return how `word`, in small letters, might be spelled on the other side of the Atlantic.
 
     One rule changes it in one kind of place; not all that comes out are words.
     """
-    return {pattern.sub(other, word) for pattern, other in _RULES} - {word}
+    return tuple(sorted({pattern.sub(other, word) for pattern, other in _RULES} - {word}))

@@ -39,7 +39,7 @@ COMMON: Final = 0.005
 SHORT: Final = 3
 """A query of no more words may be a name with something about it."""
 LONG: Final = 15
-"""A query of more words describes what it is about, and needs nothing added."""
+"""A query of more words describes what it is about, and needs other spellings only."""
 
 EXPANDED: Final = 0.5
 """The weight of a long form: its words are several, and score as much each."""
@@ -130,13 +130,12 @@ def typed(words: Iterable[str]) -> list[Weighed]:
 def understand(query: Query, knows: Vocabulary) -> Understood:
     """Return what `query` means to a collection with this vocabulary.
 
-    Its bare words come first, in order, each with weight 1. A description of more than `LONG`
-    words is taken as it is.
+    Its bare words come first, in order, each with weight 1. In a description of more than `LONG`
+    words only the spellings of the other side of the ocean stand beside them.
     """
     bare = query.bare
-    meant = " ".join(query.words)
-    if not 0 < len(bare) <= LONG:
-        return Understood(tuple(typed(bare)), meant)
+    if not bare:
+        return Understood((), " ".join(query.words))
     reader = _Reader(query, bare, knows)
     return Understood(reader.weighed(), reader.said(), tuple(reader.notes))
 
@@ -154,6 +153,9 @@ class _Reader:
         self._corrected: dict[str, str] = {}
         self._mended: dict[str, str] = {}
         self._expanded: dict[str, str] = {}
+        if len(bare) > LONG:
+            self._added = [*self._spellings()]
+            return
         self._added = [
             *self._corrections(),
             *self._spellings(),
@@ -227,13 +229,13 @@ class _Reader:
     # ------------------------------------------------------------------ forms
 
     def _spellings(self) -> Iterator[Weighed]:
-        for word in dict.fromkeys(self._bare):
+        for word in dict.fromkeys(part for w in self._bare for part in w.split("-")):
             own = self._corrected.get(word, word).lower()
             if not own.isascii() or not own.isalpha() or len(own) < 4:  # noqa: PLR2004
                 continue
-            most = self._knows.papers(own)
-            for other in sorted(variants(own)):
-                if (n := self._knows.often(other)) >= RARE and n * RARELY >= most:
+            for other in variants(own):
+                n = self._knows.often(other)
+                if n >= RARE and n * RARELY >= self._knows.papers(own):
                     yield Weighed(other, 1.0, "spelling", word)
 
     def _compounds(self) -> Iterator[Weighed]:
