@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,10 @@ from broadsheet.search.embedding import StaticEmbedder
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
+# What prints is as wide in every process as `processes.environment` says: xdist sets 80 in its own,
+# and a width is looked at once.
+os.environ["COLUMNS"] = "100"
+
 NOW = datetime(2026, 3, 17, 6, 30, tzinfo=UTC)
 
 
@@ -34,6 +39,14 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what is made for many tests, too, take its turns at hosts apart from everybody else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BROADSHEET_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(autouse=True)

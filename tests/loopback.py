@@ -24,11 +24,12 @@ is raised again at the end of the `with`, so that a failed assertion in a route 
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 import time as clocks
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -227,6 +228,14 @@ def _bytes(body: bytes | str) -> bytes:
 # ---------------------------------------------------------------------------- the server
 
 
+@contextmanager
+def nobody() -> Iterator[str]:
+    """Give an address where nothing listens, nor can anybody else begin to meanwhile."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{kept.getsockname()[1]}"
+
+
 class Loopback:
     """The server, running while its `with` block does.
 
@@ -296,9 +305,9 @@ class Loopback:
             assert self._arrived.wait_for(lambda: len(self.log) >= requests, timeout=60)
 
     def settle(self) -> None:
-        """Return when no answer is under way, or after a second."""
+        """Return when no answer is under way, or after half a minute."""
         with self._arrived:
-            self._arrived.wait_for(lambda: not self._in_flight, timeout=1)
+            self._arrived.wait_for(lambda: not self._in_flight, timeout=30)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -163,7 +163,7 @@ WAYS: dict[str, Way] = {
     "always cut": Way(lambda g, _: replace(g, cut_after=len(g.body) // 2), ("broke off",)),
     "drips": Way(
         lambda g, _: replace(g, drip_s=0.02), ("longer than", "in time"),
-        limits={"timeout_s": 0.15, "tries": 2},
+        limits={"timeout_s": 0.3, "tries": 2},
     ),
     "a page": Way(lambda _, r: html(b"<!DOCTYPE html><title>" + _echo(r)), ("HTML", "a page")),
     "half, well sent": Way(lambda g, _: replace(g, body=_halved(g)), _IN_BAD_FORM),
@@ -618,11 +618,11 @@ class Stage:
         keys = {case.key_variable: SECRET} if case.key_variable else {}
         tables = {case.source: {"enabled": True, **case.table(url)}, **case.more(url)}
         registry = Registry({n: dict(t) for n, t in tables.items()}, keys)
-        source: Any = registry.setup(case.source).source
-        self.manner: Manner = source.manner
-        source.manner = source.manner._replace(**dict(self.way.limits if self.way else {}))
+        self._source: Any = registry.setup(case.source).source
+        self.manner: Manner = self._source.manner
+        self._source.manner = self.manner._replace(**dict(self.way.limits if self.way else {}))
         for name, value in case.changes.items():
-            setattr(source, name, value)
+            setattr(self._source, name, value)
         rules = Rules(state=self._folder / "state")
         return Newsroom(self.database, registry, rules, lambda: None, self.time.now, self.time)
 
@@ -646,6 +646,7 @@ class Stage:
     def end_trouble(self) -> None:
         """Mend the host and the clock, and let so much time pass that nobody is left alone."""
         self.host.is_mended = True
+        self._source.manner = self.manner
         if self.way is not None and self.host.spoilt:
             self.time.jump(-self.way.jump_s)
         self.time.sleep(self.case.wait_h * HOUR)

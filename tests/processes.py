@@ -21,8 +21,13 @@ PATIENCE = 120
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return an environment without settings of whoever runs the tests."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("BROADSHEET_")}
+    """Return an environment without settings of whoever runs the tests.
+
+    What stays is the folder by which processes take turns at hosts, which `conftest` chose: the
+    folder of the machine belongs to whoever works there, and to tests that run at the same time.
+    """
+    foreign = {k for k in os.environ if k.startswith("BROADSHEET_")} - {"BROADSHEET_STATE"}
+    kept = {k: v for k, v in os.environ.items() if k not in foreign}
     return kept | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHONUTF8": "1"} | more
 
 

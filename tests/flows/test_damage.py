@@ -21,7 +21,7 @@ from broadsheet.papers.types import Record
 from broadsheet.search import feeding
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.web.app import create_app
-from processes import ended, start_script, write_lines
+from processes import PATIENCE, ended, start_script, write_lines
 
 PAPERS = [
     Record("invented", f"n{n}", f"On tides and kilns, part {n}", f"We measure kiln {n} at tide.")
@@ -97,8 +97,8 @@ def test_a_damaged_index_is_built_anew_on_open(whole, tmp_path, embedder, name, 
 
 
 def _until(found: Callable[[], object]) -> None:
-    """Wait until something holds; it is looked at often, and the test fails after a minute."""
-    deadline = time.monotonic() + 60
+    """Wait until something holds; it is looked at often, and the test fails when it hangs."""
+    deadline = time.monotonic() + PATIENCE
     while not found():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -241,15 +241,16 @@ def test_a_follower_takes_in_what_a_killed_import_left(whole, tmp_path, embedder
 
 def test_a_follower_leaves_room_for_an_import(whole, tmp_path, embedder, monkeypatch):
     """While a follower feeds much in many steps, another process gets its turn to write."""
-    monkeypatch.setattr(feeding, "STEP", 4)
+    monkeypatch.setattr(feeding, "STEP", 1)
     home = tmp_path / "home"
     shutil.copytree(whole, home)
     shutil.rmtree(home / "index")
     with open_library(home, embedder=embedder, wait=False) as library:
         _until(lambda: library.index.sequence > 0)
         other = EmbeddedIndex(home / "index", embedder)
-        assert other.try_lock(timeout=10)
+        assert other.try_lock(timeout=PATIENCE)
         assert other.sequence < len(PAPERS)
+        monkeypatch.setattr(feeding, "STEP", len(PAPERS))
         other.unlock()
         _until(lambda: library.index_state().lag == 0)
         assert _finds_all(library)

@@ -19,7 +19,7 @@ from broadsheet.factory import open_library
 from broadsheet.search.embedding import StaticEmbedder
 from flows.harvesting import BEGAN
 from loopback import FakeTime, Loopback
-from processes import IS_LONG, environment
+from processes import IS_LONG, PATIENCE, environment
 
 SCRIPT = Path(__file__).with_name("harvesting.py")
 KILLS = 30 if IS_LONG else 2
@@ -60,7 +60,7 @@ def started(home: Path, url: str) -> subprocess.Popen[bytes]:
 
 def finished(home: Path, url: str) -> str:
     """Harvest to the end, and return what was said of it."""
-    out, err = started(home, url).communicate(timeout=120)
+    out, err = started(home, url).communicate(timeout=PATIENCE)
     assert not err, err.decode()
     return out.decode()
 

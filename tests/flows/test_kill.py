@@ -41,12 +41,13 @@ def test_a_killed_import_keeps_what_it_acknowledged_and_ends_as_if_undisturbed(t
     expected = _standing_in(tmp_path / "undisturbed", embedder)
     dice, kills, number, inside = random.Random(8620), 0, 0, 0
 
-    while kills < KILLS:
+    while kills < KILLS or inside <= KILLS // 10:
         home = tmp_path / f"home{number}"
-        words = command("--home", home, "import", file)
-        if _is_killed(words, dice.uniform(0, seconds)):
+        lines_more = dice.choice([0, 1000, 2000, 3000])
+        delay = dice.uniform(0, seconds / 20 if lines_more else seconds)
+        if _is_killed(home, file, lines_more, delay):
             kills += 1
-            done = _acknowledged(home)
+            done = max(_acknowledged(home), default=0)
             inside += 0 < done < len(made)
             _assert_kept(home, made[:done], embedder)
         else:
@@ -55,14 +56,20 @@ def test_a_killed_import_keeps_what_it_acknowledged_and_ends_as_if_undisturbed(t
     home = tmp_path / f"home{number}"
     answer("--home", home, "import", file)
 
-    assert inside > KILLS // 10
     assert _standing_in(home, embedder) == expected
     assert called("--home", home, "check").returncode == 0
 
 
-def _is_killed(words: list[str], delay: float) -> bool:
-    """Start a process and kill it after `delay` seconds; False if it had ended by then."""
-    process = start(words)
+def _is_killed(home: Path, file: Path, lines_more: int, delay: float) -> bool:
+    """Start an import, and kill it `delay` seconds after it has committed so many lines more.
+
+    Return False if it had ended by then. How long a start takes is told by no clock: only the
+    record says when a kill falls between two commits.
+    """
+    wanted = sum(_acknowledged(home)) + lines_more
+    process = start(command("--home", home, "import", file))
+    while sum(_acknowledged(home)) < wanted and process.poll() is None:
+        time.sleep(0.002)
     try:
         code = process.wait(delay)
     except subprocess.TimeoutExpired:
@@ -73,19 +80,19 @@ def _is_killed(words: list[str], delay: float) -> bool:
     return code != 0
 
 
-def _acknowledged(home: Path) -> int:
-    """Return how many lines of the file the furthest run has committed, and see that it counts."""
+def _acknowledged(home: Path) -> list[int]:
+    """Return how many lines of the file each run has committed, and see that it counts them."""
     if not (home / "broadsheet.db").exists():
-        return 0
+        return []
     with sqlite3.connect(f"file:{home / 'broadsheet.db'}?mode=ro", uri=True) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone():
-            return 0
+            return []
         found = connection.execute(
             "SELECT cursor, (SELECT coalesce(sum(value), 0) FROM json_each(counts)) FROM runs"
         ).fetchall()
     connection.close()
     assert all(cursor == counted for cursor, counted in found)
-    return max((cursor for cursor, _ in found), default=0)
+    return [cursor for cursor, _ in found]
 
 
 def _assert_kept(home: Path, made: list[Line], embedder: StaticEmbedder) -> None:

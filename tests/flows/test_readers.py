@@ -14,6 +14,7 @@ from broadsheet.factory import open_library
 from flows.invented import assert_sound, lines, record, standing, written
 from processes import (
     IS_LONG,
+    PATIENCE,
     answer,
     broadsheet,
     called,
@@ -25,7 +26,7 @@ from processes import (
 )
 
 LINES = 40_000 if IS_LONG else 5_000
-REBUILDS = 600 if IS_LONG else 60
+REBUILDS = 600 if IS_LONG else 30
 
 # Searches in every mode until the file `stop` is there, then once more, and tells what it saw.
 _READER = """
@@ -155,7 +156,7 @@ def _halfway(home: Path, file: Path):
     data = file.read_bytes()
     process.stdin.write(data[: data.index(b"\n", len(data) * 4 // 5) + 1])
     process.stdin.flush()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not _filed(home):
         assert time.monotonic() < deadline
         assert process.poll() is None
@@ -179,7 +180,7 @@ def _completed(process, file: Path) -> dict:
     """Give an import that waits halfway its other half; return what it printed at the end."""
     data = file.read_bytes()
     rest = data[data.index(b"\n", len(data) * 4 // 5) + 1 :]
-    out, err = process.communicate(rest, timeout=60)
+    out, err = process.communicate(rest, timeout=PATIENCE)
     assert process.returncode == 0, err.decode()
     return orjson.loads(out)
 

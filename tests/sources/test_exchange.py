@@ -5,13 +5,23 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import zlib
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broadsheet.sources.exchange import Inflating, Origin, is_public, shown
+from broadsheet.sources.exchange import (
+    Broken,
+    Exchange,
+    Inflating,
+    Limits,
+    Origin,
+    is_public,
+    origins,
+    shown,
+)
+from loopback import Loopback, Reply
 
 
 @given(st.binary(max_size=3000), st.integers(1, 500), st.integers(0, 4000))
@@ -32,6 +42,29 @@ def test_any_bytes_decompress_or_are_damaged(said):
     """Nothing but zlib's own error comes out."""
     with suppress(zlib.error):
         Inflating(1000).feed(said)
+
+
+def _asked(url: str, limits: Limits) -> None:
+    """Ask once, and raise Broken or SourceError."""
+    with closing(Exchange("papers.test", limits, origins([url]))) as exchange:
+        exchange.send("GET", f"{url}/a", {})
+
+
+@pytest.mark.parametrize("is_head", [False, True])
+def test_a_dripping_answer_ends(is_head):
+    """Bytes that come one by one do not keep a request alive."""
+    with Loopback() as server:
+        server.route("/a", Reply(b"x" * 1000, drip_s=0.02, drip_headers=is_head))
+        with pytest.raises(Broken, match=r"took longer than 0\.3 seconds"):
+            _asked(server.url, Limits(60, 0.3, 10_000))
+
+
+def test_a_slow_answer_is_given_up():
+    """A host that says nothing is not waited for longer than the limit of one step."""
+    with Loopback() as server:
+        server.route("/a", Reply(delay_s=60))
+        with pytest.raises(Broken, match="did not answer in time"):
+            _asked(server.url, Limits(0.1, 60, 10_000))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from broadsheet.sources.turns import SYSTEM_TIME, Mark, Standing, Turns, standing_of
 from loopback import FakeTime, Loopback, Reply, xml
-from processes import ended, start_script
+from processes import PATIENCE, ended, start_script
 
 
 def test_a_new_start_of_the_machine_is_understood():
@@ -92,7 +92,7 @@ def test_a_killed_process_holds_up_nobody(tmp_path):
         asking = start_script(ASKING, server.url, tmp_path, 0.3, 1)
         server.wait_for(1)
         asking.send_signal(signal.SIGKILL)
-        asking.communicate(timeout=60)
+        asking.communicate(timeout=PATIENCE)
         killed = clocks.monotonic()
         after = start_script(ASKING, server.url, tmp_path, 0.3, 1)
         assert ended(after)[0] == 0

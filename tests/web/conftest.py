@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from broadsheet.factory import open_library
 from broadsheet.web.app import create_app
+from processes import PATIENCE
 from web.browsing import ARGS, CHROMIUM
 from web.invented import PAGE, PRESS, RECORDS, no_sources, now
 
@@ -91,7 +92,7 @@ def open_page(browser, site):
         width, height = size
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text))
