@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from broadsheet.papers.text import (
     overlap,
     readable,
     shingles,
+    spelled,
     surname,
     surnames,
     title_key,
@@ -145,6 +149,20 @@ def test_clean_text_is_one_tidy_line(text: str):
     assert cleaned == clean(cleaned)
     assert cleaned == " ".join(cleaned.split())
     assert not any(c in cleaned for c in "\x00\x1b\u200b\u202e\ufeff")
+
+
+@given(st.text("ab \u00a0\u3000é"))
+def test_clean_text_has_all_words(text: str):
+    """Of text with nothing to take out, only the spaces change."""
+    assert clean(text) == " ".join(text.split())
+
+
+@given(st.text("aβΩϕ\u0390ﬁ \n"))
+def test_only_a_greek_letter_alone_is_spelled_out(text: str):
+    """Beside another letter of the script it belongs to a word, and stays."""
+    alone = r"(?<![\u0370-\u03ff])[\u0391-\u03c9](?![\u0370-\u03ff])"
+    plain = unicodedata.normalize("NFKC", text)
+    assert spelled(text) == re.sub(alone, lambda m: f" {fold(m[0])} ", plain)
 
 
 @given(st.text())

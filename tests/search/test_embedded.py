@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -245,6 +247,47 @@ def test_a_crash_after_the_text_is_made_good(own: EmbeddedIndex, embedder: Stati
     assert held(again) == (list(range(1, 14)), list(range(1, 14)))
 
 
+ODD = st.one_of(
+    st.text(st.characters(exclude_categories=[]), max_size=30),
+    st.sampled_from(["β-catenin", "ﬁne tides", "tides" * 2000, "tide " * 5000, "각" * 4000, "²"]),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(ODD, ODD), min_size=1, max_size=6), st.sets(st.integers(0, 5)))
+def test_vectors_are_those_of_the_texts(
+    tmp_path_factory: pytest.TempPathFactory,
+    embedder: StaticEmbedder,
+    texts: list[tuple[str, str]],
+    changed: set[int],
+):
+    """What is split once for words and vectors has the vectors that its texts have."""
+    path = tmp_path_factory.mktemp("odd")
+    parts = module.Parts(path, path, embedder)
+    first = [Paper(PaperId(n), *pair) for n, pair in enumerate(texts, 1)]
+    second = [replace(p, title="Tides") if p.id in changed else p for p in first]
+    for sequence, papers in enumerate((first, second), 1):
+        made = module.embedded(papers, parts.vectors, embedder, module.split(_texts(papers)))
+        assert made.ids == [p.id for p in papers if sequence == 1 or p not in first]
+        lacking = [p.text for p in papers if p.id in made.ids]
+        assert np.array_equal(made.vectors, embedder.embed(lacking))
+        parts.apply(papers, [], sequence)
+    parts.text.release()
+
+
+def _texts(papers: Sequence[Paper]) -> list[tuple[str, str]]:
+    return [(p.title, p.abstract) for p in papers]
+
+
+def test_writing_lets_garbage_be(tmp_path: Path, embedder: StaticEmbedder):
+    """Garbage is looked for seldom while somebody writes, and as before when he has done."""
+    usual = gc.get_threshold()
+    with open_library(tmp_path, embedder=embedder) as library:
+        with library.writing():
+            assert gc.get_threshold()[0] > usual[0]
+        assert gc.get_threshold() == usual
+
+
 def test_one_writes_at_a_time(own: EmbeddedIndex, embedder: StaticEmbedder):
     """The lock keeps out other objects and other threads until it is given back."""
     other = EmbeddedIndex(own.path, embedder)
@@ -445,7 +488,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(STEPS)
 def test_any_road_leads_to_the_same_index(
     tmp_path_factory: pytest.TempPathFactory,

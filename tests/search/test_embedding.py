@@ -15,6 +15,7 @@ from broadsheet.search.embedding import (
     StaticEmbedder,
     generated_rows,
     split_words,
+    tokens,
 )
 
 WEIGHTS = Path(broadsheet.__file__).parent / "models" / "static-256.npz"
@@ -61,6 +62,21 @@ def test_rows_are_units_or_zero(embedder, texts):
     lengths = np.linalg.norm(rows, axis=1)
     expected = np.array([float(has_words(text)) for text in texts])
     assert lengths == pytest.approx(expected, abs=1e-5)
+
+
+@given(pairs=st.lists(st.tuples(ANY_TEXT, ANY_TEXT), max_size=6), data=st.data())
+def test_texts_are_split_once_for_all(embedder, pairs, data):
+    """Texts that were split make the same rows: each, two as one, and some of them."""
+    said = tokens([text for pair in pairs for text in pair])
+    ends = [i for i, place in enumerate(said.ids.tolist()) if place == 0]
+    assert len(ends) == 2 * len(pairs)
+    words = [said.words[place] for place in said.ids.tolist()]
+    assert words[:-1] == split_words([text for pair in pairs for text in pair])
+    assert len(set(said.words)) == len(said.words)
+    wanted = np.array([data.draw(st.booleans()) for _ in pairs], bool)
+    rows = embedder.embed_tokens(said.joined().only(wanted))
+    some = [". ".join(pair) for pair, is_wanted in zip(pairs, wanted, strict=True) if is_wanted]
+    assert np.array_equal(rows, embedder.embed(some))
 
 
 @given(texts=st.lists(ANY_TEXT, min_size=1, max_size=8), data=st.data())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broadsheet.papers.types import Paper, PaperId
+from broadsheet.search import vocabulary
 from broadsheet.search.spelling import variants
 from broadsheet.search.vocabulary import (
+    SAMPLED,
     KnownWords,
     Lesson,
     WordTable,
@@ -155,6 +159,31 @@ def test_words_are_counted_once_a_paper():
     found = Lesson().read([paper(1, "Kiln KILN kíln", "self-glazed"), paper(2, "kiln")]).words
     assert found == {"kiln": 2, "self-glazed": 1, "self": 1, "glazed": 1}
     assert words_of("β-Kiln") == ["beta-kiln", "beta", "kiln"]
+
+
+@given(st.lists(st.text("ab- é", max_size=9), max_size=40), st.lists(st.integers(1, 9)))
+def test_counts_do_not_depend_on_the_steps(texts, sizes):
+    """Papers teach the same read at once, one by one, or in steps; each counts a word once."""
+    papers = [paper(number, text) for number, text in enumerate(texts)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "EXACT", 10)
+        once, by_steps = Lesson().read(papers), Lesson()
+        begun = 0
+        for size in (*sizes, len(papers)):
+            by_steps.read(papers[begun : begun + size])
+            begun += size
+    expected = Counter()
+    for number, text in enumerate(texts):
+        step = 1 if number < 10 else SAMPLED
+        if number % step == 0:
+            expected.update(dict.fromkeys(words_of(text), step))
+    assert once.words == by_steps.words == expected
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=40))
+def test_plain_words_are_words(text):
+    """Texts of ASCII are split as all are."""
+    assert Counter(words_of(text)) == Counter(words_of(f"{text} 中")) - Counter("中")
 
 
 def test_acronyms_are_looked_up_both_ways(table):

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from hashlib import blake2b
+from itertools import starmap
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Result, Table, bindparam, delete, func, insert, select, update
 
 from broadsheet.collection import schema, signals
 from broadsheet.errors import PaperNotFound
@@ -101,14 +103,18 @@ def _paper_row(paper: Paper) -> dict[str, Any]:
 
 
 _PAPER_COLUMNS = [c for c in schema.papers.c if c.name not in {"merged_into", "day", "topic"}]
+_NAMES = [c.name for c in _PAPER_COLUMNS]
 
 
-def _to_paper(row: Any) -> Paper:
-    found = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's documented name)
+def _to_papers(rows: Result[Any]) -> list[Paper]:
+    return [_to_paper(dict(zip(_NAMES, row, strict=True))) for row in rows.all()]
+
+
+def _to_paper(found: dict[str, Any]) -> Paper:
     for name in _TUPLES:
         found[name] = tuple(orjson.loads(found[name]))
-    found["links"] = tuple((kind, url) for kind, url in orjson.loads(found["links"]))
-    found["external_ids"] = tuple(ExternalId(*i) for i in orjson.loads(found["external_ids"]))
+    found["links"] = tuple(map(tuple, orjson.loads(found["links"])))
+    found["external_ids"] = tuple(starmap(ExternalId, orjson.loads(found["external_ids"])))
     return Paper(**found)
 
 
@@ -152,7 +158,7 @@ def fetch(connection: Connection, ids: Sequence[int]) -> list[Paper]:
             schema.papers.c.id.in_(ids[start : start + _CHUNK]),
             schema.papers.c.merged_into.is_(None),
         )
-        found.update((row.id, _to_paper(row)) for row in connection.execute(statement))
+        found.update((p.id, p) for p in _to_papers(connection.execute(statement)))
     return [found[i] for i in ids if i in found]
 
 
@@ -185,7 +191,7 @@ def fetch_after(connection: Connection, paper_id: int, limit: int) -> list[Paper
         .order_by(schema.papers.c.id)
         .limit(limit)
     )
-    return [_to_paper(row) for row in connection.execute(statement)]
+    return _to_papers(connection.execute(statement))
 
 
 def every(connection: Connection, step: int) -> Iterator[list[Paper]]:
@@ -222,7 +228,7 @@ def latest(connection: Connection, limit: int, offset: int = 0) -> list[Paper]:
         .limit(limit)
         .offset(offset)
     )
-    return [_to_paper(row) for row in connection.execute(statement)]
+    return _to_papers(connection.execute(statement))
 
 
 def resolve(connection: Connection, ident: str) -> PaperId:
@@ -494,8 +500,7 @@ def refresh_page(connection: Connection, page: str, now: str) -> None:
 def _write_papers(connection: Connection, intents: Intents) -> None:
     new = [_paper_row(f.paper) for f in intents.papers if f.is_new and f.paper]
     old = [_paper_row(f.paper) for f in intents.papers if not f.is_new and f.paper]
-    if new:
-        connection.execute(insert(schema.papers), new)
+    _insert(connection, schema.papers, new)
     if old:
         for row in old:
             row["paper"] = row.pop("id")
@@ -535,8 +540,7 @@ def _write_records(
                     "origin": paper_id,
                 }
             )
-    if new:
-        connection.execute(insert(schema.records), new)
+    _insert(connection, schema.records, new)
     if old:
         table = schema.records
         names = ("paper_id", "title_hash", "body", "last_changed")
@@ -596,8 +600,7 @@ def _write_external_ids(connection: Connection, intents: Intents) -> None:
         for f in intents.papers
         for i in (f.paper.external_ids if f.paper else ())
     ]  # fmt: skip
-    if new:
-        connection.execute(insert(table), new)
+    _insert(connection, table, new)
 
 
 def _write_places(connection: Connection, intents: Intents) -> None:
@@ -690,10 +693,17 @@ def _write_changes(connection: Connection, intents: Intents) -> None:
     sequence = last_sequence(connection)
     touched = [(f.id, "put") for f in intents.papers]
     dropped = [(gone, "drop") for gone in intents.merged_into]
-    connection.execute(
-        insert(schema.changes),
-        [
-            {"sequence": sequence + n, "paper_id": paper_id, "kind": kind}
-            for n, (paper_id, kind) in enumerate(touched + dropped, start=1)
-        ],
-    )
+    new = [
+        {"sequence": sequence + n, "paper_id": paper_id, "kind": kind}
+        for n, (paper_id, kind) in enumerate(touched + dropped, start=1)
+    ]
+    _insert(connection, schema.changes, new)
+
+
+def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that name the same columns, without what SQLAlchemy does for each of them."""
+    if rows:
+        made = insert(table).compile(dialect=connection.dialect, column_keys=list(rows[0]))
+        names = made.positiontup
+        said: Any = list(map(itemgetter(*names), rows)) if names else list(rows)
+        connection.exec_driver_sql(str(made), said)

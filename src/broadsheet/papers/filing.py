@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from broadsheet.errors import DecisionError
@@ -169,8 +169,7 @@ class _Desk:
         for filed in touched:
             records = list(filed.records.values())
             made = stamp(records, filed.first_seen, self.known.page_days)
-            paper = compose(filed.id, records, filed.first_seen)
-            filed.paper = replace(paper, edition=made.day, basis=made.basis, upvotes=made.upvotes)
+            filed.paper = compose(filed.id, records, filed.first_seen, made)
             filed.stamp = made
         return Intents(touched, self.written, self.merged_into, outcomes)
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
+from broadsheet.papers.appearances import Stamp
 from broadsheet.papers.text import (
     clean,
     overlap,
@@ -574,11 +575,13 @@ def origins(records: Iterable[Record]) -> dict[str, str]:
     return {name: record.source for name, record in chosen.items()}
 
 
-def compose(paper_id: PaperId, records: Sequence[Record], first_seen: str) -> Paper:
+def compose(
+    paper_id: PaperId, records: Sequence[Record], first_seen: str, made: Stamp | None = None
+) -> Paper:
     """Return the paper that `records` make together, whatever order they come in.
 
     Each field is chosen by its rule in `FIELD_RULES`. TeX in the texts and names is said in
-    Unicode as far as that goes.
+    Unicode as far as that goes. `made` says of which edition it is.
     """
     ranked = sorted(records, key=_rank)
     chosen = _chosen(ranked).items()
@@ -588,6 +591,8 @@ def compose(paper_id: PaperId, records: Sequence[Record], first_seen: str) -> Pa
             values[name] = readable(values[name])
     if "authors" in values:
         values["authors"] = tuple(map(readable, values["authors"]))
+    if made is not None:
+        values |= {"edition": made.day, "basis": made.basis, "upvotes": made.upvotes}
     return Paper(
         id=paper_id,
         **values,

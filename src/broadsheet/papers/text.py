@@ -39,8 +39,10 @@ _GROUPS = frozenset({"collaboration", "consortium", "team", "group"})
 
 def clean(text: str) -> str:
     """Return `text` on one line: no control or direction characters, single spaces."""
-    line = " ".join(text.split())
     # Whatever has to go is unprintable to `str`, and most texts have nothing of that.
+    if "  " not in text and text.isprintable():
+        return text.strip()
+    line = " ".join(text.split())
     return line if line.isprintable() else _SPACES.sub(" ", _CONTROL.sub(" ", text)).strip()
 
 
@@ -58,7 +60,8 @@ def _folded(run: str) -> str:
     return "".join(c for c in folded if not unicodedata.combining(c))
 
 
-_LONE_GREEK = re.compile(r"(?<![\u0370-\u03ff])[\u0391-\u03c9](?![\u0370-\u03ff])")
+# The letter first: so it is looked for where letters are Greek, not everywhere.
+_LONE_GREEK = re.compile(r"[\u0391-\u03c9](?<![\u0370-\u03ff].)(?![\u0370-\u03ff])")
 
 
 def spelled(text: str) -> str:
@@ -72,6 +75,7 @@ def spelled(text: str) -> str:
     return _LONE_GREEK.sub(lambda m: f" {_SIGNS.get(m[0].lower(), m[0])} ", plain)
 
 
+@lru_cache(maxsize=4_000)
 def title_key(title: str) -> str:
     r"""Return what is left of a title when TeX, accents, case, spaces and punctuation are gone.
 

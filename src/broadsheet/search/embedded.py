@@ -15,10 +15,16 @@ from numpy.typing import NDArray
 from tantivy import Query as Compiled
 
 from broadsheet.errors import SearchIndexError, StoreError
+from broadsheet.papers.text import spelled
 from broadsheet.papers.types import Paper
 from broadsheet.search import manifest
-from broadsheet.search.embedding import Embedder
-from broadsheet.search.forward import ForwardIndex, as_one, forms_of, key, keys_of
+from broadsheet.search.embedding import (
+    MAX_CHARACTERS,
+    Embedder,
+    StaticEmbedder,
+    Tokens,
+)
+from broadsheet.search.forward import ForwardIndex, as_one, forms_of, key, keys_in, keys_of, split
 from broadsheet.search.index import Facets, Meaning, Scored, Tier
 from broadsheet.search.query import Query
 from broadsheet.search.scoring import Lengths, Scoring, Terms
@@ -50,17 +56,39 @@ class Embedded(NamedTuple):
     vectors: NDArray[np.float32]
 
 
-def embedded(papers: Sequence[Paper], vectors: VectorMatrix | None, embedder: Embedder) -> Embedded:
+def embedded(
+    papers: Sequence[Paper],
+    vectors: VectorMatrix | None,
+    embedder: Embedder,
+    said: Tokens | None = None,
+) -> Embedded:
     """Return the vectors of those of `papers` that `vectors` lacks; raises EmbeddingError.
 
-    Papers often change without their text, and no text is paid for twice.
+    Papers often change without their text, and no text is paid for twice. `said` has their words,
+    if they are split already.
     """
     marks = text_marks(p.text for p in papers)
     ids = [p.id for p in papers]
-    known = vectors.holds(ids, marks) if vectors else np.zeros(len(ids), bool)
-    lacking = np.flatnonzero(~known).tolist()
-    made = embedder.embed([papers[i].text for i in lacking])
-    return Embedded([int(ids[i]) for i in lacking], marks[lacking], made)
+    is_known = vectors.holds(ids, marks) if vectors else np.zeros(len(ids), bool)
+    lacking = [p for p, known in zip(papers, is_known.tolist(), strict=True) if not known]
+    if said is not None and isinstance(embedder, StaticEmbedder):
+        made = embedder.embed_tokens(said.joined().only(~is_known))
+        others = [i for i, p in enumerate(lacking) if not _is_split_alike(p)]
+        made[others] = embedder.embed([lacking[i].text for i in others])
+    else:
+        made = embedder.embed([p.text for p in lacking])
+    return Embedded([int(p.id) for p in lacking], marks[~is_known], made)
+
+
+def _is_split_alike(paper: Paper) -> bool:
+    """Whether a text has the same words as its title and its abstract, each spelled for search."""
+    # A character that is spelled alike becomes four at most, so nothing of a text is cut.
+    text = paper.text
+    return len(text) <= MAX_CHARACTERS // 4 and (text.isascii() or spelled(text) == text)
+
+
+def _split(papers: Sequence[Paper]) -> Tokens:
+    return split((p.title, p.abstract or p.summary) for p in papers)
 
 
 class Turn:
@@ -148,12 +176,12 @@ class Parts:
 
     def apply(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
         """Take `puts` in and `drops` out; `sequence` is then held. Repeating changes nothing."""
-        fed = self._fed
+        fed, said = self._fed, _split(puts)
         if fed is not None and sequence > fed.sequence:
             is_whole = sequence >= self.text.sequence
-            self.append(self.embed(puts), drops, sequence, is_whole=is_whole)
+            self.append(self.embed(puts, said), drops, sequence, is_whole=is_whole)
         if sequence > self.forward.sequence:
-            self._append_words(puts, drops, sequence)
+            self._append_words(puts, said, drops, sequence)
         if sequence > self.text.sequence:
             ids = [p.id for p in puts]
             if not self._is_certain:
@@ -164,13 +192,14 @@ class Parts:
             self._highest = max([self._highest, *ids])
             self._is_certain = True
 
-    def _append_words(self, puts: Sequence[Paper], drops: Sequence[int], sequence: int) -> None:
-        words = keys_of((p.title, p.abstract or p.summary) for p in puts)
-        self.forward.append([p.id for p in puts], words, drops, sequence)
+    def _append_words(
+        self, puts: Sequence[Paper], said: Tokens, drops: Sequence[int], sequence: int
+    ) -> None:
+        self.forward.append([p.id for p in puts], keys_in(said), drops, sequence)
 
-    def embed(self, papers: Sequence[Paper]) -> Embedded:
+    def embed(self, papers: Sequence[Paper], said: Tokens) -> Embedded:
         """Return the vectors of those of `papers` whose text has none; raises EmbeddingError."""
-        return embedded(papers, self.vectors, self._embedder)
+        return embedded(papers, self.vectors, self._embedder, said)
 
     def append(
         self, made: Embedded, drops: Sequence[int], sequence: int, *, is_whole: bool
@@ -184,18 +213,20 @@ class Parts:
 
     def fill(self, papers: Sequence[Paper]) -> None:
         """Add papers to parts that nobody uses yet; `finish` makes them last."""
+        said = _split(papers)
         if self._fed is not None:
-            made = self.embed(papers)
+            made = self.embed(papers, said)
             self._fed.append(made.ids, made.vectors, [], 0, texts=made.texts)
-        self._append_words(papers, [], 0)
+        self._append_words(papers, said, [], 0)
         self.text.apply(papers, [], is_new=True)
 
     def finish(self, sequence: int) -> None:
         """Keep what was filled in; everything up to `sequence` is then held."""
-        self._append_words([], [], sequence)
+        nothing = _split([])
+        self._append_words([], nothing, [], sequence)
         self.text.commit(sequence)
         if self._fed is not None:
-            self.append(self.embed([]), [], sequence, is_whole=True)
+            self.append(self.embed([], nothing), [], sequence, is_whole=True)
 
 
 class _Places(NamedTuple):

@@ -19,9 +19,10 @@ import struct
 import unicodedata
 import zipfile
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass
 from importlib import resources
-from itertools import repeat
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -142,6 +143,35 @@ def split_words(texts: Iterable[str]) -> list[bytes]:
     """
     joined = f" {_MARK} ".join(map(_fold, texts))
     return joined.encode("utf-8", "replace").translate(_BYTES).split()
+
+
+class Tokens(NamedTuple):
+    """The words of some texts in their order, each by its place among the `words` that differ.
+
+    The first of `words` is the mark, which stands behind each text.
+    """
+
+    words: list[bytes]
+    ids: NDArray[np.int32]
+
+    def joined(self) -> Tokens:
+        """Return the same of texts that are two of these each: title and abstract as one."""
+        return self._replace(ids=np.delete(self.ids, np.flatnonzero(self.ids == 0)[::2]))
+
+    def only(self, wanted: NDArray[np.bool_]) -> Tokens:
+        """Return the same of those texts alone that are `wanted`."""
+        lengths = np.diff(np.flatnonzero(self.ids == 0), prepend=-1)
+        return self._replace(ids=self.ids[np.repeat(wanted, lengths)])
+
+
+def tokens(texts: Sequence[str]) -> Tokens:
+    """Return the words of texts, split once for all that is made of them."""
+    places: defaultdict[bytes, int] = defaultdict(count().__next__)
+    found = [np.full(1, places[_MARK_WORD], np.int32)[:0]]
+    for start in range(0, len(texts), _BATCH):
+        words = [*split_words(texts[start : start + _BATCH]), _MARK_WORD]
+        found.append(np.fromiter(map(places.__getitem__, words), np.int32, len(words)))
+    return Tokens(list(places), np.concatenate(found))
 
 
 def _signs(words: Sequence[bytes], dim: int) -> NDArray[np.float32]:
@@ -332,10 +362,19 @@ class StaticEmbedder:
         The row of a text without any word is zero. A row depends on its text alone, never on
         the other texts of the call, and only on the first `max_characters` of it.
         """
-        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
-        for start in range(0, len(texts), _BATCH):
-            batch = texts[start : start + _BATCH]
-            rows[start : start + len(batch)] = self._embed_batch(batch)
+        return self.embed_tokens(tokens(texts))
+
+    def embed_tokens(self, said: Tokens) -> NDArray[np.float32]:
+        """Return what `embed` does, of texts that are split already."""
+        known = np.fromiter(map(self._words.get, said.words, repeat(_UNKNOWN)), np.int32)
+        ends = np.flatnonzero(said.ids == 0) + 1
+        rows = np.zeros((len(ends), self.dim), dtype=np.float32)
+        begin = 0
+        for start in range(0, len(ends), _BATCH):
+            size = len(ends[start : start + _BATCH])
+            end = ends[start + size - 1]
+            rows[start : start + size] = self._embed_batch(said, known, slice(begin, end), size)
+            begin = end
         return rows
 
     def query(self, text: str) -> NDArray[np.float32]:
@@ -346,14 +385,18 @@ class StaticEmbedder:
     def close(self) -> None:
         """Let go of nothing: nobody waits for a table."""
 
-    def _embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        words = split_words(texts)
-        ids = np.fromiter(map(self._words.get, words, repeat(_UNKNOWN)), np.int32, len(words))
+    def _embed_batch(
+        self, said: Tokens, known: NDArray[np.int32], at: slice, size: int
+    ) -> NDArray[np.float32]:
+        """Return the rows of the `size` texts whose words stand at one place; `known` are rows."""
+        places = said.ids[at]
+        ids = known[places]
         owners = np.cumsum(ids == self._size, dtype=np.int32)
-        sums = self._sum_known(ids, owners, len(texts))
+        sums = self._sum_known(ids, owners, size)
         unknown = np.flatnonzero(ids == _UNKNOWN)
         if len(unknown):
-            sums += self._sum_unknown([words[i] for i in unknown], owners[unknown], len(texts))
+            words = [said.words[place] for place in places[unknown].tolist()]
+            sums += self._sum_unknown(words, owners[unknown], size)
         return self._joined(sums)
 
     def summands(self, texts: Sequence[str]) -> Summands:
@@ -362,29 +405,33 @@ class StaticEmbedder:
         ids = np.fromiter(map(self._words.get, words, repeat(_UNKNOWN)), np.int32, len(words))
         owners = np.cumsum(ids == self._size)
         at, pairs = self._find_pairs(ids)
-        unknown = np.flatnonzero(ids == _UNKNOWN)
+        unknown = np.flatnonzero(ids == _UNKNOWN).tolist()
         rare = sorted({words[i] for i in unknown})
         beyond = {word: len(self._matrix) + place for place, word in enumerate(rare)}
         ids[unknown] = [beyond[words[i]] for i in unknown]
         kept = np.flatnonzero(ids != self._size)
-        columns, first, where = np.unique(
-            np.concatenate([ids[kept], pairs]), return_index=True, return_inverse=True
-        )
-        # Where the first of each stands, and of how many words it is.
-        starts = np.concatenate([kept, at])[first]
-        sizes = np.where(first < len(kept), 1, 2)
-        ends = (starts + sizes).tolist()
-        names = [b" ".join(words[i:end]) for i, end in zip(starts.tolist(), ends, strict=True)]
-        cells = np.concatenate([owners[kept], owners[at]]) * len(columns) + where
-        counts = np.bincount(cells, minlength=len(texts) * len(columns)).astype(np.float32)
+        found, places = np.concatenate([ids[kept], pairs]), np.concatenate([kept, at])
+        # A table of all words is sooner looked through than those found are sorted.
+        first = np.full(len(self._matrix) + len(rare), _UNKNOWN, np.int32)
+        first[found[::-1]] = np.arange(len(found))[::-1]
+        columns = np.flatnonzero(first != _UNKNOWN)
+        first, numbers = first[columns], first
+        numbers[columns] = np.arange(len(columns))
+        keys = np.sort(owners[places] * len(columns) + numbers[found])
+        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        roots = np.sqrt(np.diff(starts, append=len(keys)).astype(np.float32))
         rows = self._matrix[columns[columns < len(self._matrix)]]
         if rare:
             rows = np.concatenate([rows, self._rest.rows(rare)])
-        # Decoded one by one they take long, and no word has an end of line in it.
-        told = b"\n".join(names).decode("utf-8", "replace").split("\n") if names else []
+
+        def name(word: int) -> str:
+            place = places[first[word]]
+            end = place + 1 + (first[word] >= len(kept))
+            return b" ".join(words[place:end]).decode("utf-8", "replace")
+
+        cells = (*np.divmod(keys[starts], max(len(columns), 1)), roots)
         halves = [slice(self._cut), slice(self._cut, None)]
-        weights = np.sqrt(counts).reshape(len(texts), len(columns))
-        return summands(told, rows, weights, halves, self._joined)
+        return summands(name, rows, cells, halves, self._joined, len(texts))
 
     def _joined(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return sums with both halves at their shares, and the whole at length one."""

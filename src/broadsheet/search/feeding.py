@@ -7,6 +7,7 @@ and no money is spent that nobody agreed to.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -36,6 +37,8 @@ _SAMPLE = 400
 _TOLD_LAG = 1000
 """From so many changes on that the index lacks, a search says so."""
 _LONGEST_PAUSE_S = 60.0
+_OBJECTS = 100_000
+"""While papers are written, garbage in circles is looked for after so many new objects."""
 _COURTESY_S = 0.1
 """How long whoever follows lets others take their turn to write."""
 
@@ -80,6 +83,17 @@ class _Heard(NamedTuple):
     sequence: int
 
 
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Look for garbage in circles seldom: thousands of papers at once are none, and take long."""
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], _OBJECTS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 class Feeder:
     """Feeds the index of a home from its record."""
 
@@ -109,7 +123,8 @@ class Feeder:
                 temporary=True,
             )
         try:
-            yield
+            with _seldom_collecting():
+                yield
         finally:
             self._index.unlock()
 

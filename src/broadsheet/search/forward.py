@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from broadsheet.errors import SearchIndexError
 from broadsheet.papers.text import spelled
 from broadsheet.search import manifest
-from broadsheet.search.embedding import split_words
+from broadsheet.search.embedding import Tokens, tokens
 from broadsheet.search.scoring import BOUNDARY, Form, Lengths, Words
 from broadsheet.search.text_index import STOP_WORDS, stems
 from broadsheet.search.understanding import Weighed
@@ -59,15 +59,22 @@ _KEYS = _Keys()
 
 def keys_of(texts: Iterable[tuple[str, str]]) -> Words:
     """Return the words of papers given as title and abstract, a mark between the two."""
-    words = split_words(map(spelled, chain.from_iterable(texts)))
-    keys = np.fromiter(map(_KEYS.__getitem__, words), np.uint32, len(words))
-    keys = np.append(keys, np.uint32(BOUNDARY)) if len(keys) else keys
+    return keys_in(split(texts))
+
+
+def split(texts: Iterable[tuple[str, str]]) -> Tokens:
+    """Return the words of papers given as title and abstract, of which each is one text."""
+    return tokens([spelled(text) for pair in texts for text in pair])
+
+
+def keys_in(said: Tokens) -> Words:
+    """Return the words of papers that were `split`, a mark between title and abstract."""
+    keys = np.fromiter(map(_KEYS.__getitem__, said.words), np.uint32)[said.ids]
     # Every second mark ends a paper instead of a title.
-    marks = np.flatnonzero(keys == BOUNDARY)
+    ends = np.flatnonzero(said.ids == 0)[1::2]
     kept = keys != _STOP
-    kept[marks[1::2]] = False
-    ends = np.cumsum(kept)[marks[1::2]] if len(marks) else np.empty(0, np.int64)
-    return Words(keys[kept], ends.astype(np.int64))
+    kept[ends] = False
+    return Words(keys[kept], np.cumsum(kept)[ends].astype(np.int64))
 
 
 def forms_of(words: Sequence[Weighed]) -> tuple[tuple[Form, ...], tuple[tuple[int, int], ...]]:

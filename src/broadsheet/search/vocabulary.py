@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -37,6 +38,8 @@ MOST: Final = 1_000_000
 _LONGEST: Final = 24
 
 _WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_PLAIN_WORD: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+"""The same for small letters of ASCII, found sooner."""
 _SHORT: Final = re.compile(r"\(([^\W_][\w-]{1,9})\)")
 _PART: Final = re.compile(r"[^\W_]+")
 _BEFORE: Final = re.compile(r"[^\s()]+")
@@ -44,7 +47,8 @@ _BEFORE: Final = re.compile(r"[^\s()]+")
 
 def words_of(text: str) -> list[str]:
     """Return the folded words of a text; with a hyphen, whole and in their parts."""
-    found = _WORD.findall(fold(text))
+    folded = fold(text)
+    found = (_PLAIN_WORD if folded.isascii() else _WORD).findall(folded)
     return found + [part for word in found if "-" in word for part in word.split("-")]
 
 
@@ -124,16 +128,22 @@ class Lesson:
 
     def read(self, papers: Iterable[Paper]) -> Self:
         """Count in about how many of `papers` each word stands, and what they define."""
-        for paper in papers:
-            self._papers += 1
-            step = 1 if self._papers <= EXACT else SAMPLED
-            if paper.id % step == 0:
-                for word in set(words_of(paper.text)):
-                    self.words[word] += step
-            self.acronyms.update(set(definitions(paper.text)))
+        texts = [(paper.id, paper.text) for paper in papers]
+        whole = max(0, EXACT - self._papers)
+        self._papers += len(texts)
+        self.words.update(_distinct(text for _, text in texts[:whole]))
+        sampled = Counter(_distinct(text for i, text in texts[whole:] if i % SAMPLED == 0))
+        for word, count in sampled.items():
+            self.words[word] += count * SAMPLED
+        self.acronyms.update(chain.from_iterable({*definitions(text)} for _, text in texts))
         if len(self.words) > MOST:
             self.words = Counter({w: n for w, n in self.words.items() if n > 1})
         return self
+
+
+def _distinct(texts: Iterable[str]) -> Iterator[str]:
+    """Return the words of texts one after the other, each once for a text."""
+    return chain.from_iterable(map(set, map(words_of, texts)))
 
 
 # ---------------------------------------------------------------------------- the table
