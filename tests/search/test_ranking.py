@@ -119,15 +119,16 @@ def cosines(dice: Random) -> dict[int, float]:
     return {p: dice.uniform(-0.4, 0.9) for p in range(1, dice.randint(FEWEST_PAIRS + 5, 60))}
 
 
-@given(SEEDS, st.floats(0.2, 2), st.floats(-0.3, 0.3))
+@given(SEEDS, st.floats(0.2, 1), st.floats(-0.3, 0.1))
 def test_who_has_a_deep_vector_does_not_show(seed: int, slope: float, shift: float):
-    """Where the deep cosines say what the others say, they change nothing, whoever has them."""
+    """Where the deep cosines say what the others say, the order stays, whoever has them."""
     dice = Random(seed)
     meaning = cosines(dice)
+    said = {p: slope * cosine + shift for p, cosine in meaning.items()}
     some = dice.sample(sorted(meaning), dice.randint(FEWEST_PAIRS, len(meaning)))
-    blended = blend(meaning, {p: slope * meaning[p] + shift for p in some})
+    blended = blend(meaning, {p: said[p] for p in some})
 
-    assert blended == pytest.approx(meaning, abs=1e-9)
+    assert blended == pytest.approx(said, abs=1e-9)
     order = sorted(meaning, key=lambda p: -round(blended[p], 9))
     assert order == sorted(meaning, key=lambda p: -round(meaning[p], 9))
 
@@ -137,13 +138,13 @@ def test_a_deep_vector_that_was_expected_changes_nothing(seed: int):
     """A paper that gets the deep cosine that its other one makes expect stays where it is."""
     dice = Random(seed)
     meaning = cosines(dice)
-    deep = {p: dice.uniform(-0.2, 0.9) for p in meaning if p > 1}
+    deep = {p: dice.uniform(0.1, 0.4) for p in meaning if p > 1}
     main = [meaning[p] for p in deep]
     stretch = pstdev(deep.values()) / pstdev(main)
     expected = fmean(deep.values()) + stretch * (meaning[1] - fmean(main))
     before = blend(meaning, deep)
 
-    assert before[1] == meaning[1]
+    assert before[1] == pytest.approx(expected)
     assert blend(meaning, deep | {1: expected}) == pytest.approx(before, abs=1e-9)
 
 
@@ -158,16 +159,16 @@ def test_blended_nearness_is_bounded(meaning: dict[int, float], deep: dict[int, 
 
 
 def test_few_pairs_are_judged_by_what_is_usual():
-    """Where too few have both, a deep cosine counts by how such usually lie."""
-    usual = MAIN_SPREAD.mean + MAIN_SPREAD.deviation
+    """Where too few have both, a cosine counts by how such usually lie."""
+    usual = DEEP_SPREAD.mean + DEEP_SPREAD.deviation
 
-    assert blend({1: 0.3}, {2: DEEP_SPREAD.mean + DEEP_SPREAD.deviation}) == {
-        1: 0.3,
-        2: pytest.approx(usual),
+    assert blend({1: MAIN_SPREAD.mean + MAIN_SPREAD.deviation}, {2: 0.3}) == {
+        1: pytest.approx(usual),
+        2: 0.3,
     }
     same = dict.fromkeys(range(FEWEST_PAIRS), 0.4)
     assert blend(same, same) == pytest.approx(
-        dict.fromkeys(same, 0.4 + SHARE_DEEP * (MAIN_SPREAD.mean - DEEP_SPREAD.mean))
+        dict.fromkeys(same, 0.4 + (1 - SHARE_DEEP) * (DEEP_SPREAD.mean - MAIN_SPREAD.mean))
     )
 
 
@@ -189,14 +190,14 @@ def test_words_count_for_more_in_short_queries():
 def test_the_parts_are_those_of_the_score(
     text: dict[int, float], meaning: dict[int, float], deep: dict[int, float], share: float
 ):
-    """Words, static and deep add up to the score; words and static are their share of theirs."""
+    """Words, static and deep add up to the score; words and deep are their share of theirs."""
     for ranked in fuse(text, meaning, deep, share):
         parts = parts_of(ranked, share)
         assert sum(parts) == pytest.approx(ranked.score, abs=1e-9)
         assert parts.words == pytest.approx(share * (ranked.words or 0.0))
         if parts.static and ranked.paper in deep:
-            expected = (1 - share) * (1 - SHARE_DEEP) * meaning[ranked.paper]
-            assert parts.static == pytest.approx(expected)
+            expected = (1 - share) * SHARE_DEEP * deep[ranked.paper]
+            assert parts.deep == pytest.approx(expected)
         assert parts.deep == 0 or ranked.paper in deep
     for ranked in by_meaning(meaning, deep):
         assert sum(parts_of(ranked, 0.0)) == pytest.approx(ranked.score, abs=1e-9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import fsum, sqrt
+from operator import itemgetter
 from typing import NamedTuple
 
 SHORT_QUERY = 3
@@ -36,8 +37,7 @@ class Ranked(NamedTuple):
     """One candidate with its fused score (0 to 1) and what it is made of.
 
     `words` is its text score over the best text score (None: no word matches); `meaning` is how
-    near it is (-1 to 1, None: not known), made of its cosines by both tiers, `static` and `deep`,
-    on the scale of the first.
+    near it is (-1 to 1, None: not known), made of its cosines by both tiers, `static` and `deep`.
     """
 
     paper: int
@@ -83,38 +83,32 @@ def fuse(
     """
     top = max(text.values(), default=0.0) or 1.0
     near = blend(meaning, deep)
-    found = [
-        _ranked(p, text.get(p), near.get(p), top, share, meaning.get(p), deep.get(p))
-        for p in text.keys() | near
-    ]
-    return sorted(found, key=lambda r: (-r.score, r.paper))
+    found = []
+    for paper in sorted(text.keys() | near.keys()):
+        scored, cosine = text.get(paper), near.get(paper)
+        words = None if scored is None else scored / top
+        score = share * (words or 0.0) + (1 - share) * max(cosine or 0.0, 0.0)
+        both = meaning.get(paper), deep.get(paper)
+        found.append(Ranked(paper, score, words, cosine, *both))
+    return _best_first(found)
 
 
 def by_meaning(meaning: Mapping[int, float], deep: Mapping[int, float]) -> list[Ranked]:
     """Return all candidates by their meaning alone, the nearest first, ties in order of id."""
     near = blend(meaning, deep)
-    found = [Ranked(p, n, None, n, meaning.get(p), deep.get(p)) for p, n in near.items()]
-    return sorted(found, key=lambda r: (-r.score, r.paper))
+    found = [Ranked(p, near[p], None, near[p], meaning.get(p), deep.get(p)) for p in sorted(near)]
+    return _best_first(found)
 
 
-def _ranked(
-    paper: int,
-    text: float | None,
-    near: float | None,
-    top: float,
-    share: float,
-    static: float | None,
-    deep: float | None,
-) -> Ranked:
-    words = None if text is None else text / top
-    score = share * (words or 0.0) + (1 - share) * max(near or 0.0, 0.0)
-    return Ranked(paper, score, words, near, static, deep)
+def _best_first(ranked: list[Ranked]) -> list[Ranked]:
+    """Return by score what stands in order of id, in which ties stay."""
+    return sorted(ranked, key=itemgetter(1), reverse=True)
 
 
 def parts_of(ranked: Ranked, share: float) -> Parts:
     """Return what the score of a candidate is made of; `share` is that of the words.
 
-    The deep part is what a deep cosine adds once it is on the scale of the other. Where meaning
+    The static part is what its cosine adds once it is on the scale of the deep one. Where meaning
     speaks against a paper and is not counted, both parts of it are 0.
     """
     if ranked.meaning is None:
@@ -125,31 +119,33 @@ def parts_of(ranked: Ranked, share: float) -> Parts:
         return Parts(words, near, 0.0)
     if ranked.static is None:
         return Parts(words, 0.0, near)
-    static = (1 - share) * (1 - SHARE_DEEP) * ranked.static
-    return Parts(words, static, near - static)
+    deep = (1 - share) * SHARE_DEEP * ranked.deep
+    return Parts(words, near - deep, deep)
 
 
 def blend(meaning: Mapping[int, float], deep: Mapping[int, float]) -> dict[int, float]:
-    """Return how near each paper is by the cosines of both tiers, on the scale of the first.
+    """Return how near each paper is by the cosines of both tiers, on the scale of the deep ones.
 
-    A deep cosine is moved and stretched so that, over the papers that have both, the two kinds
-    have one mean and one standard deviation, and then has `SHARE_DEEP`. A paper without one is
-    taken to have just the deep cosine that its other one makes expect, which leaves that as it is:
-    having no deep vector yet is neither for a paper nor against it.
+    A cosine of the first tier is moved and stretched so that, over the papers that have both, the
+    two kinds have one mean and one standard deviation: it is then the deep cosine that it makes
+    expect. That stands for a paper that has no deep one, since having no deep vector yet is neither
+    for a paper nor against it; where there is one, that has `SHARE_DEEP`. The scale is that of the
+    deep tier because it says how far to trust it: a model that knows little spreads its cosines
+    little. Without any deep cosine nothing is moved.
     """
     if not deep:
         return dict(meaning)
     main, other = _spreads([(meaning[p], deep[p]) for p in meaning.keys() & deep])
-    stretch = main.deviation / other.deviation
-    moved = {p: main.mean + stretch * (cosine - other.mean) for p, cosine in deep.items()}
-    return {p: _blended(meaning.get(p), moved.get(p)) for p in meaning.keys() | moved}
+    stretch = other.deviation / main.deviation
+    moved = {p: other.mean + stretch * (cosine - main.mean) for p, cosine in meaning.items()}
+    return {p: _blended(moved.get(p), deep.get(p)) for p in moved.keys() | deep}
 
 
-def _blended(cosine: float | None, moved: float | None) -> float:
-    if moved is None or cosine is None:
-        near = cosine if moved is None else moved
+def _blended(expected: float | None, deep: float | None) -> float:
+    if expected is None or deep is None:
+        near = expected if deep is None else deep
     else:
-        near = (1 - SHARE_DEEP) * cosine + SHARE_DEEP * moved
+        near = (1 - SHARE_DEEP) * expected + SHARE_DEEP * deep
     return min(max(near or 0.0, -1.0), 1.0)
 
 
