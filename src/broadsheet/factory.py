@@ -13,12 +13,11 @@ from broadsheet.errors import ConfigError, StoreError
 from broadsheet.library import Clock, Library, utc_now
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import Embedder, StaticEmbedder
-from broadsheet.search.endpoint import Endpoint, EndpointEmbedder
 from broadsheet.search.feeding import UNASKED
-from broadsheet.search.sentences import SentenceEmbedder
 
 if TYPE_CHECKING:
     from broadsheet.harvest.newsroom import Newsroom
+    from broadsheet.search.endpoint import Endpoint
 
 DATABASE = "broadsheet.db"
 INDEX = "index"
@@ -69,9 +68,14 @@ def make_embedder(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Em
     travel unprotected.
     """
     kind, _, name = str(settings["embedder"]).partition(":")
+    # Each is loaded only where it is chosen: the first search of a process waits for it.
     if kind == "transformers":
+        from broadsheet.search.sentences import SentenceEmbedder  # noqa: PLC0415
+
         return SentenceEmbedder(name)
     if kind == "openai":
+        from broadsheet.search.endpoint import EndpointEmbedder  # noqa: PLC0415
+
         return EndpointEmbedder(_endpoint(name, settings, environ))
     return StaticEmbedder.load()
 
@@ -83,8 +87,12 @@ def make_deep(settings: Mapping[str, Any]) -> Embedder | None:
         from broadsheet.search.onnx import OnnxEmbedder  # noqa: PLC0415
 
         return OnnxEmbedder(Path(name))
+    if not kind:
+        return None
+    from broadsheet.search.sentences import SentenceEmbedder  # noqa: PLC0415
+
     # One core, and soon done, so that a question has not to wait long for its turn.
-    return SentenceEmbedder(name, threads=1, at_once=4) if kind else None
+    return SentenceEmbedder(name, threads=1, at_once=4)
 
 
 def choose_deep(name: str, home: Path) -> str:
@@ -117,6 +125,8 @@ def _kind_of(folder: Path, home: Path) -> str:
 
 def _endpoint(name: str, settings: Mapping[str, Any], environ: Mapping[str, str]) -> Endpoint:
     url, variable = str(settings["embedder_url"]), str(settings["embedder_key_variable"])
+    from broadsheet.search.endpoint import Endpoint  # noqa: PLC0415
+
     # The key of one place is never sent to another unless somebody says so.
     is_meant = variable != config.OPENAI_KEY or url == config.OPENAI
     key = environ.get(variable, "").strip() if is_meant else ""

@@ -52,7 +52,6 @@ from broadsheet.search.feeding import UNASKED, Cost, Feeder, Follower, IndexStat
 from broadsheet.search.query import And, Exact, Like, Or, Word
 from broadsheet.search.roles import Facet
 from broadsheet.search.understanding import Note
-from broadsheet.sources import files
 
 if TYPE_CHECKING:
     from broadsheet.harvest.newsroom import Newsroom
@@ -293,15 +292,18 @@ class Library:
         mode: Mode = "hybrid",
         limit: int = 20,
         cursor: str | None = None,
+        with_facets: bool = True,
     ) -> Page:
-        """Return a page of hits for `text` in the query language.
+        """Return a page of hits for `text` in the query language, with facets if they are wanted.
 
         A pasted id, DOI or link gives its paper alone, or nothing if it is not here. Raises
         QueryError, and PaperNotFound for an unknown `like:`.
         """
         query, notes = self.read(text)
         with self._index_told():
-            page = self._engine.search(query, mode=mode, limit=limit, cursor=cursor)
+            page = self._engine.search(
+                query, mode=mode, limit=limit, cursor=cursor, with_facets=with_facets
+            )
         return self._told(page, notes)
 
     def read(self, text: str) -> tuple[language.Query, tuple[Note, ...]]:
@@ -369,6 +371,8 @@ class Library:
 
         Raises UnknownFormat or SourceError if it cannot be read, and what `like` raises.
         """
+        from broadsheet.sources import files  # noqa: PLC0415 (needs what no search needs)
+
         with files.read(path, stdin=stdin) as reading:
             records = [item for item in reading if isinstance(item, Record)]
         return self.like(records, text, mode=mode, limit=limit)
@@ -408,6 +412,8 @@ class Library:
 
         Raises UnknownFormat or SourceError before anything is filed if the file cannot be read.
         """
+        from broadsheet.sources import files  # noqa: PLC0415 (as above)
+
         with files.read(path, year=year, stdin=stdin) as reading:
             progress = Progress(reading.name, size=reading.size)
             source = "standard input" if str(path) == "-" else str(path.absolute())

@@ -69,6 +69,15 @@ def test_no_word_is_missed(text: str, wanted: dict[Run, str]):
     assert not [word for word in rest if wanted_in(word, wanted)]
 
 
+@given(TEXTS, WANTED)
+def test_what_else_stands_in_a_text_changes_no_marks(text: str, wanted: dict[Run, str]):
+    """Texts in ASCII alone, which are looked through in another way, are marked alike."""
+    plain = text.encode("ascii", "ignore").decode()
+    marker = Marker(wanted, stems)
+    alone, beside = marker.mark(plain), marker.mark(f"{plain} \u2013")
+    assert (alone.spans, alone.words) == (beside.spans, beside.words)
+
+
 @pytest.mark.parametrize(
     ("text", "words", "expected"),
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broadsheet.search.embedding import StaticEmbedder
+from broadsheet.search.embedding import StaticEmbedder, split_words
 from broadsheet.search.nearness import ASKED, LEAST, Comparison, middle
 from broadsheet.search.text_index import stems
 from broadsheet.search.vectors import VectorMatrix
@@ -40,9 +42,13 @@ def test_what_words_add_is_the_cosine(model: StaticEmbedder, asked: list[str], s
 @given(TEXTS)
 def test_the_rows_of_a_text_add_up_to_its_vector(model: StaticEmbedder, text: str):
     """And each is named by words of the text."""
-    words, rows = middle(model.summands([text]))
+    found = model.summands([text])
+    rows = middle(found)
     assert rows.sum(axis=0) == pytest.approx(model.query(text), abs=1e-5)
-    assert len(set(words)) == len(words) == len(rows)
+    names = [found.name(number) for number in range(len(rows))]
+    assert len(set(names)) == len(names)
+    said = [word.decode() for word in split_words([text])]
+    assert set(names) <= {*said, *map(" ".join, pairwise(said))}
 
 
 def test_what_is_stored_differs_by_rounding_alone(model: StaticEmbedder, tmp_path):

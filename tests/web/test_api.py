@@ -1,6 +1,8 @@
 """The JSON API: the bodies are those of `wire`, and every error is a problem (RFC 9457)."""
 
+import asyncio
 import re
+import socket
 from pathlib import Path
 
 import orjson
@@ -8,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from broadsheet import __version__, wire
+from broadsheet.cli.serving import listening
 from broadsheet.editions.calendar import read_day, read_month, read_week
 from broadsheet.errors import SearchIndexError, StoreError
 from broadsheet.web import forms
@@ -53,6 +56,18 @@ def test_search_gives_the_page_of_wire(client, library):
     assert found["facets"] == expected["facets"]
     assert [h["id"] for h in found["hits"]] == [h["id"] for h in expected["hits"]]
     assert found["hits"][0]["reasons"] == expected["hits"][0]["reasons"]
+
+
+def test_facets_can_be_left_out(client):
+    """Without them a page is the same but for its facets, which are none."""
+    whole, plain = (
+        fetch(client, f"/api/search?q=graph+knitting&limit=7{more}")
+        for more in ("", "&facets=false")
+    )
+
+    forms.PageForm.model_validate(plain)
+    assert whole["facets"]["year"]
+    assert plain == whole | {"facets": {}, "took_ms": plain["took_ms"]}
 
 
 def test_search_turns_pages(client):
@@ -278,3 +293,23 @@ def test_every_field_of_the_forms_is_documented():
     names = {f.alias or name for k in kinds for name, f in k.model_fields.items()}
 
     assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_what_a_server_writes_is_sent_at_once():
+    """Else the second piece of a page waits until the first is acknowledged."""
+    seen: list[int] = []
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        seen.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def ask() -> None:
+        with listening("127.0.0.1", 0) as listener:
+            async with await asyncio.start_server(answer, sock=listener):
+                reader, writer = await asyncio.open_connection(*listener.getsockname())
+                await reader.read()
+                writer.close()
+
+    asyncio.run(ask())
+    assert seen[0]

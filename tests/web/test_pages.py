@@ -515,7 +515,9 @@ def test_clock_is_the_machines_by_default(library):
 )
 def test_conditions_are_added(query, node, expected):
     """A condition is added to the whole query; what the language cannot say gives no link."""
-    assert narrowing.added(parse(query), node) == expected
+    addition = narrowing.Addition(parse(query), "text")
+    assert addition.text(node) == expected
+    assert addition.href(node) == (expected and narrowing.search_url(expected, "text"))
 
 
 @settings(max_examples=200)
@@ -526,8 +528,10 @@ def test_added_and_removed_are_inverse(text, name):
         query = parse(text)
     except QueryError:
         return
+    addition = narrowing.Addition(query)
     for node in (narrowing.venue(name), narrowing.author(name), narrowing.source(name)):
-        more = narrowing.added(query, node)
+        more = addition.text(node)
+        assert addition.href(node) == (more and narrowing.search_url(more))
         if more is not None and f" {node}" not in f" {query}":
             assert parse(narrowing.removed(parse(more), node)).root == query.root
 

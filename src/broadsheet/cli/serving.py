@@ -21,6 +21,8 @@ from broadsheet.cli.base import (
 from broadsheet.cli.filing import import_one
 
 if TYPE_CHECKING:
+    import socket
+
     from broadsheet.library import Library
 
 
@@ -103,21 +105,11 @@ def _demo_home() -> Path | None:
 
 
 def _serve(library: Library, settings: dict[str, Any]) -> None:
-    import socket
-
     import uvicorn
 
     from broadsheet.web.app import create_app
 
-    listener = socket.socket(socket.AF_INET6 if ":" in settings["host"] else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings["host"], settings["port"]))
-    except OSError as error:
-        listener.close()
-        fail(f"cannot listen on {settings['host']}:{settings['port']}: {error.strerror}", 1)
-    # From here on connections wait for the server, so the address can be told.
-    listener.listen(128)
+    listener = listening(settings["host"], settings["port"])
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"\nBroadsheet is served at http://{shown}:{port}/  (Ctrl+C stops it)")
@@ -125,3 +117,24 @@ def _serve(library: Library, settings: dict[str, Any]) -> None:
     pages = create_app(library, page_size=settings["page_size"], mode=settings["mode"], names=names)
     server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False))
     server.run(sockets=[listener])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket at which connections wait from here on, so the address can be told.
+
+    Exits with a message if there is no listening there.
+    """
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Only of a socket that names TCP asyncio sends at once what is written: else the second piece
+    # of a page waits until the browser acknowledges the first, which takes it up to 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        fail(f"cannot listen on {host}:{port}: {error.strerror}", 1)
+    listener.listen(128)
+    return listener

@@ -453,11 +453,8 @@ class Engine:
         scored, hits = wish.scored, []
         for r in here:
             place = _place(order, r)
-            made = replace(
-                _explained(scored, order, r, place),
-                affinities=next(near, ()) if r.static is not None else (),
-                model=model if r.deep is not None else "",
-            )
+            affinities = next(near, ()) if r.static is not None else ()
+            made = _explained(scored, order, r, place, affinities, model)
             among = order.scoring.has(place) if order.scoring and place is not None else None
             hits.append(_hit(by_id[r.paper], r, marker, among, made))
         return tuple(hits)
@@ -470,7 +467,7 @@ class Engine:
             for start in range(0, len(texts), _AT_ONCE):
                 said = embedder.summands(texts[start : start + _AT_ONCE])
                 compared = Comparison(asked, said, ASKED)
-                yield from (compared.affinities(n, _telling) for n in range(len(said.counts)))
+                yield from (compared.affinities(n, _telling) for n in range(len(said.scales)))
 
 
 def _fitting(make: Callable[[], NDArray[np.float32]], found: Meaning) -> NDArray[np.float32]:
@@ -546,12 +543,18 @@ def _place(order: _Order, ranked: Ranked) -> int | None:
 
 
 def _explained(
-    scored: Sequence[Weighed], order: _Order, ranked: Ranked, place: int | None
+    scored: Sequence[Weighed],
+    order: _Order,
+    ranked: Ranked,
+    place: int | None,
+    affinities: tuple[Affinity, ...],
+    model: str,
 ) -> Explanation:
     parts = parts_of(ranked, order.share)
     shares = order.scoring.shares(place) if order.scoring and place is not None else []
     words = words_of(shares, parts.words, scored) if parts.words else ()
-    return Explanation(parts._asdict(), words, ranked.static, ranked.deep)
+    by = model if ranked.deep is not None else ""
+    return Explanation(parts._asdict(), words, ranked.static, ranked.deep, by, affinities)
 
 
 def _hit(

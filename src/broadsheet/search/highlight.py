@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -46,7 +47,27 @@ class Marker:
         self._wanted = wanted
         self._stems = stems
         self._stop_words = stop_words
-        self._candidates = _pattern(chain.from_iterable(wanted))
+        self._heads = _heads(chain.from_iterable(wanted))
+
+    @cached_property
+    def _in_ascii(self) -> re.Pattern[str]:
+        # Without a condition in front, `re` looks for the first letters alone.
+        return re.compile(rf"(?:{'|'.join(self._heads) or '(?!)'})[a-z0-9]*", re.ASCII)
+
+    @cached_property
+    def _in_any(self) -> re.Pattern[str]:
+        return _pattern(self._heads)
+
+    def _candidates(self, text: str) -> Iterator[Span]:
+        """Yield where every word stands that may be wanted, and few others."""
+        if not text.isascii():
+            yield from (match.span() for match in self._in_any.finditer(text))
+            return
+        small = text.lower()
+        for match in self._in_ascii.finditer(small):
+            start, end = match.span()
+            if not (start and small[start - 1].isalnum()):
+                yield start, end
 
     def mark(self, text: str, among: Container[Run] | None = None) -> Marked:
         """Return `text` with every wanted word or run of words marked, or those `among` them."""
@@ -54,13 +75,13 @@ class Marker:
         for run in self._wanted:
             if among is None or run in among:
                 begun.setdefault(run[0], []).append(run)
-        found = self._candidates.finditer(text) if begun else ()
-        seen = [_Seen(match.span(), self._stems(match[0])) for match in found]
+        found = self._candidates(text) if begun else ()
+        seen = [_Seen(span, self._stems(text[slice(*span)])) for span in found]
         marked: set[Span] = set()
         words: dict[str, None] = {}
         for at, (_, stems) in enumerate(seen):
             for run in chain.from_iterable(begun.get(stem, ()) for stem in stems):
-                if self._stands(run, seen[at : at + len(run)], text):
+                if len(run) == 1 or self._stands(run, seen[at : at + len(run)], text):
                     marked.update(word.span for word in seen[at : at + len(run)])
                     words[self._wanted[run]] = None
         return Marked(text, tuple(sorted(marked)), tuple(words))
@@ -82,13 +103,19 @@ class _Seen(NamedTuple):
     stems: Sequence[str]
 
 
-def _pattern(stems: Iterable[str]) -> re.Pattern[str]:
-    """Return what matches every word that can have one of `stems`, and few others.
+def _heads(stems: Iterable[str]) -> list[str]:
+    """Return the letters that every word with one of `stems` begins with, as patterns.
 
-    A stemmer changes the end of a word, so its first letters stay; a word with a letter outside
-    ASCII may be folded into anything and is always tried.
+    A stemmer changes the end of a word, so its first letters stay.
     """
-    heads = sorted({re.escape(s[: max(1, len(s) - 2)]) for s in stems})
+    return sorted({re.escape(s[: max(1, len(s) - 2)]) for s in stems})
+
+
+def _pattern(heads: Sequence[str]) -> re.Pattern[str]:
+    """Return what matches every word with one of `heads`, and few others.
+
+    A word with a letter outside ASCII may be folded into anything and is always tried.
+    """
     if not heads:
         return re.compile(r"(?!)")
     word, foreign = r"[^\W_]*", r"[^\W\x00-\x7f]"

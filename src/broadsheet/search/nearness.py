@@ -7,6 +7,7 @@ pairs of a word of one and a word of the other, and can be taken apart again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +27,15 @@ Floats = NDArray[np.float32]
 class Summands(NamedTuple):
     """What the vectors of some texts are sums of.
 
-    The vector of a text is `counts[text] @ rows`, each stretch of it (`halves`) by its own one of
-    `scales[text]`: (texts, words), (words, dim) and (texts, halves).
+    A cell is a word that a text has, those of one text together: `cells` are (texts, words,
+    weights), each as long as there are cells. The vector of a text is the sum over its cells of
+    weight times row, each stretch of it (`halves`) by its own one of `scales[text]`. `rows` are
+    (words, dim), `scales` (texts, halves), and `name` tells a word by its number.
     """
 
-    words: Sequence[str]
+    name: Callable[[int], str]
     rows: Floats
-    counts: Floats
+    cells: tuple[NDArray[np.intp], NDArray[np.intp], Floats]
     scales: Floats
     halves: Sequence[slice]
 
@@ -46,35 +49,38 @@ class Affinity(NamedTuple):
 
 
 def summands(
-    words: Sequence[str],
+    name: Callable[[int], str],
     rows: Floats,
-    counts: Floats,
+    cells: tuple[NDArray[np.intp], NDArray[np.intp], Floats],
     halves: Sequence[slice],
     joined: Callable[[Floats], Floats],
+    texts: int,
 ) -> Summands:
-    """Return the summands of texts; `joined` makes vectors of sums, half by half."""
+    """Return the summands of so many texts; `joined` makes vectors of sums, half by half."""
+    owners, words, weights = cells
+    edges = np.searchsorted(owners, np.arange(texts + 1)).tolist()
+    sums = np.zeros((texts, rows.shape[1]), np.float32)
     # Products of matrices this small take longest where several cores share them, so none do.
-    places = [np.flatnonzero(count) for count in counts]
-    sums = np.zeros((len(counts), rows.shape[1]), np.float32)
-    for total, at, count in zip(sums, places, counts, strict=True):
-        np.einsum("w,wd->d", count[at], rows[at], out=total)
+    for total, (start, end) in zip(sums, pairwise(edges), strict=True):
+        np.einsum("w,wd->d", weights[start:end], rows[words[start:end]], out=total)
     vectors = joined(sums.copy())
-    scales = np.zeros((len(counts), len(halves)), np.float32)
+    scales = np.zeros((texts, len(halves)), np.float32)
     for number, half in enumerate(halves):
         lengths = np.linalg.norm(sums[:, half], axis=1)
         scaled = np.linalg.norm(vectors[:, half], axis=1)
         np.divide(scaled, lengths, out=scales[:, number], where=lengths > 0)
-    return Summands(words, rows, counts, scales, halves)
+    return Summands(name, rows, cells, scales, halves)
 
 
-def middle(texts: Summands) -> tuple[Sequence[str], Floats]:
+def middle(texts: Summands) -> Floats:
     """Return what each word adds to the mean of the vectors of all texts, at length one."""
     rows = np.empty_like(texts.rows)
+    owners, words, weights = texts.cells
     for number, half in enumerate(texts.halves):
-        weights = np.einsum("t,tw->w", texts.scales[:, number], texts.counts)
-        rows[:, half] = texts.rows[:, half] * weights[:, None]
+        added = np.bincount(words, texts.scales[owners, number] * weights, len(rows))
+        rows[:, half] = texts.rows[:, half] * added.astype(np.float32)[:, None]
     length = float(np.linalg.norm(rows.sum(axis=0)))
-    return texts.words, rows / np.float32(length or 1.0)
+    return rows / np.float32(length or 1.0)
 
 
 def _products(rows: Floats, others: Floats) -> Floats:
@@ -88,26 +94,27 @@ class Comparison:
 
     def __init__(self, asked: Summands, said: Summands, most: int | None = None) -> None:
         """Take apart; with `most`, only so many words of `asked`, which weigh most, are told."""
-        words, rows = middle(asked)
-        if most is not None and len(words) > most:
+        rows = middle(asked)
+        told = np.arange(len(rows))
+        if most is not None and len(rows) > most:
             weights = np.einsum("wd,d->w", rows, rows.sum(axis=0))
-            weighty = np.sort(np.argsort(-weights, kind="stable")[:most])
-            words, rows = [words[i] for i in weighty], rows[weighty]
-        self._asked = words
-        self._said = said
-        self._near = [_products(said.rows[:, half], rows[:, half]) for half in said.halves]
+            told = np.sort(np.argsort(-weights, kind="stable")[:most])
+        owners, words, weights = said.cells
+        self._asked = [asked.name(word) for word in told.tolist()]
+        self._name, self._words = said.name, words
+        self._edges = np.searchsorted(owners, np.arange(len(said.scales) + 1))
+        self._added = np.zeros((len(words), len(told)), np.float32)
+        for number, half in enumerate(said.halves):
+            near = _products(said.rows[:, half], rows[told, half])[words]
+            self._added += near * (said.scales[owners, number] * weights)[:, None]
 
     def shares(self, text: int) -> tuple[NDArray[np.intp], Floats]:
         """Return which words a text has, and what each adds with each asked one: (words, asked).
 
         With all words of what is asked it adds up to the cosine.
         """
-        places = np.flatnonzero(self._said.counts[text])
-        scales = self._said.scales[text]
-        added = np.zeros((len(places), len(self._asked)), np.float32)
-        for scale, near in zip(scales, self._near, strict=True):
-            added += scale * near[places]
-        return places, added * self._said.counts[text, places, None]
+        here = slice(*self._edges[text : text + 2])
+        return self._words[here], self._added[here]
 
     def affinities(
         self, text: int, stems: Callable[[str], Sequence[str]], most: int = 3
@@ -117,18 +124,19 @@ class Comparison:
         What has a stem in common is the same word, and what has no stem says nothing. No stem of
         the text is told twice.
         """
-        places, added = self.shares(text)
-        flat = added.ravel()
+        words, added = self.shares(text)
+        # Two words that stand in both texts add the same both ways, but for the last digits.
+        flat = added.ravel().round(6)
         kept = np.flatnonzero(flat >= LEAST)
         found: list[Affinity] = []
         told: set[str] = set()
         for place in kept[np.argsort(-flat[kept], kind="stable")][:_CONSIDERED].tolist():
-            if len(found) == most:
-                break
             said, asked = divmod(place, len(self._asked))
-            one, other = self._asked[asked], self._said.words[places[said]]
-            own, its = set(stems(one)), set(stems(other))
-            if own and its and not its & (own | told):
-                told |= its
+            one, other = self._asked[asked], self._name(int(words[said]))
+            own, its = stems(one), stems(other)
+            if own and its and told.isdisjoint(its) and not set(own).intersection(its):
+                told.update(its)
                 found.append(Affinity(one, other, float(flat[place])))
+                if len(found) == most:
+                    break
         return tuple(found)

@@ -266,20 +266,25 @@ class Scoring:
         one = np.float32(1)
         return self.bm25.max(initial=0) or one, self.tf_idf.max(initial=0) or one
 
+    @cached_property
+    def _share_by_form(self) -> Floats:
+        """What each form adds to the score of each paper."""
+        bm25, tf_idf = self._highest
+        by_form: Floats = self.bm25_by_form * ((1 - TF_IDF_SHARE) / bm25)
+        return by_form + self.tf_idf_by_form * (TF_IDF_SHARE / tf_idf)
+
     def shares(self, paper: int) -> list[Share]:
         """Return what a paper's score is made of, most first: the shares add up to it."""
-        bm25, tf_idf = (float(top) for top in self._highest)
-        forms, of_bm25 = self.terms.forms, (1 - TF_IDF_SHARE) / bm25
-        by_form = of_bm25 * self.bm25_by_form[paper]
-        by_form = by_form + TF_IDF_SHARE / tf_idf * self.tf_idf_by_form[paper]
-        by_pair = of_bm25 * self.by_pair[paper]
+        forms, of_bm25 = self.terms.forms, (1 - TF_IDF_SHARE) / float(self._highest[0])
         found = [
-            Share("other" if forms[n].way else "word", forms[n].name, float(by_form[n]))
-            for n in np.flatnonzero(by_form)
+            Share("other" if form.way else "word", form.name, added)
+            for form, added in zip(forms, self._share_by_form[paper].tolist(), strict=True)
+            if added
         ]
-        for n in np.flatnonzero(by_pair):
-            names = (forms[one].name for one in self.terms.pairs[n])
-            found.append(Share("pair", " ".join(names), float(by_pair[n])))
+        for pair, added in zip(self.terms.pairs, self.by_pair[paper].tolist(), strict=True):
+            if added:
+                names = (forms[one].name for one in pair)
+                found.append(Share("pair", " ".join(names), of_bm25 * added))
         for name, beside in self.beside.items():
             if beside[paper]:
                 found.append(Share("beside", name, of_bm25 * float(beside[paper])))
@@ -287,8 +292,8 @@ class Scoring:
 
     def has(self, paper: int) -> set[tuple[str, ...]]:
         """Return the stems of the forms that add to a paper's score."""
-        added = np.flatnonzero(self.bm25_by_form[paper] + self.tf_idf_by_form[paper])
-        return {self.terms.forms[n].stems for n in added}
+        added = self._share_by_form[paper].tolist()
+        return {form.stems for form, n in zip(self.terms.forms, added, strict=True) if n}
 
 
 def _saturated(counts: Floats, lengths: NDArray[np.int64], mean: float) -> Floats:

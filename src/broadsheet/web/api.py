@@ -61,10 +61,16 @@ def search(
     mode: Annotated[Mode | None, Query(description="How to search.")] = None,
     limit: Limit | None = None,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    *,
+    facets: Annotated[bool, Query(description="Count the values among all matches.")] = True,
 ) -> Json:
     """Find papers by words and by meaning, best first, with reasons."""
     found = site.library.search(
-        q, mode=mode or site.mode, limit=limit or site.page_size, cursor=cursor or None
+        q,
+        mode=mode or site.mode,
+        limit=limit or site.page_size,
+        cursor=cursor or None,
+        with_facets=facets,
     )
     return Json(wire.page(found))
 

@@ -5,7 +5,7 @@ from datetime import date
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from broadsheet.errors import QueryError
 from broadsheet.search.engine import Page
@@ -87,6 +87,7 @@ def is_sayable(node: Node) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
 def link(node: Node) -> str | None:
     """Return the address of the search for `node`, None if no query can say it."""
     return search_url(str(node)) if is_sayable(node) else None
@@ -106,10 +107,30 @@ def _made_of(nodes: Sequence[Node], sort: str | None) -> str:
     return str(Query(root, sort))
 
 
-def added(query: Query, node: Node) -> str | None:
-    """Return `query` with one condition more; None if that cannot be said."""
-    text = _made_of((*_nodes(query), node), query.sort)
-    return text if is_sayable(node) and len(text) <= MAX_LENGTH else None
+class Addition:
+    """What one condition more makes of a query; a page has a hundred such links."""
+
+    def __init__(self, query: Query, mode: str = "") -> None:
+        nodes = _nodes(query)
+        self._before = f"{And(nodes)} " if nodes else ""
+        self._after = f" sort:{query.sort}" if query.sort else ""
+        self._begin, _, self._end = search_url(f"{self._before}\0{self._after}", mode).rpartition(
+            quote_plus("\0")
+        )
+
+    def text(self, node: Node) -> str | None:
+        """Return the query with `node`; None if that cannot be said."""
+        text = f"{self._before}{node}{self._after}"
+        return text if is_sayable(node) and len(text) <= MAX_LENGTH else None
+
+    def href(self, node: Node) -> str | None:
+        """Return the address of the search for it; None if it cannot be said."""
+        return f"{self._begin}{_quoted(node)}{self._end}" if self.text(node) else None
+
+
+@lru_cache(maxsize=4096)
+def _quoted(node: Node) -> str:
+    return quote_plus(str(node))
 
 
 def removed(query: Query, node: Node) -> str:
@@ -174,18 +195,20 @@ def facets(found: Page, query: Query, mode: str = "") -> list[Facet]:
     """Return the facets of a page of hits, each value as a link that narrows `query`."""
     made = []
     at_most = min(AT_MOST, room(query) // (2 * len(_FACETS)))
+    addition = Addition(query, mode)
     for key, name, make in _FACETS:
         counted = found.facets.get(key, [])[:at_most]
         if key == "year":
             counted = sorted(counted, key=lambda value: -int(value[0]))
-        choices = [_choice(query, make(value), value, count, mode) for value, count in counted]
+        choices = [_choice(query, make(value), value, n, mode, addition) for value, n in counted]
         if choices:
             made.append(Facet(name, choices[:SHOWN], choices[SHOWN:]))
     return made
 
 
-def _choice(query: Query, node: Node, value: str, count: int, mode: str) -> Choice:
+def _choice(
+    query: Query, node: Node, value: str, count: int, mode: str, addition: Addition
+) -> Choice:
     if node in _nodes(query):
         return Choice(value, count, search_url(removed(query, node), mode), is_on=True)
-    text = added(query, node)
-    return Choice(value, count, text and search_url(text, mode), is_on=False)
+    return Choice(value, count, addition.href(node), is_on=False)
