@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from broadsheet.errors import SearchIndexError
-from broadsheet.search.vectors import VectorMatrix, best, quantise, text_marks
+from broadsheet.search.vectors import VectorMatrix, among, best, quantise, text_marks
 
 DIM = 32
 Vectors = NDArray[np.float32]
@@ -310,3 +310,13 @@ def test_whole_once_is_whole_until_rewound(tmp_path: Path):
     assert VectorMatrix(tmp_path / "vectors", DIM).is_whole
     matrix.rewind(np.array([2, 4, 9], np.int64))
     assert (matrix.is_whole, matrix.sequence, matrix.ids.tolist()) == (False, 0, [2, 4])
+
+
+NUMBERS = st.lists(st.integers(1, 40))
+
+
+@given(NUMBERS, NUMBERS)
+def test_what_is_asked_for_and_there(held: list[int], wanted: list[int]):
+    """It is the intersection of two sets, whether or not anything is held or asked for."""
+    ids = np.unique(np.asarray(held, np.int64))
+    assert among(ids, wanted).tolist() == sorted(set(held) & set(wanted))

@@ -23,7 +23,7 @@ from broadsheet.search.embedding import Tokens, tokens
 from broadsheet.search.scoring import BOUNDARY, Form, Lengths, Words
 from broadsheet.search.text_index import STOP_WORDS, stems
 from broadsheet.search.understanding import Weighed
-from broadsheet.search.vectors import standing
+from broadsheet.search.vectors import among, standing
 
 _STOP = 1
 """The key of all stop words, which are not kept."""
@@ -197,7 +197,7 @@ class ForwardIndex:
         """
         view = self._follow()
         facts = manifest.read(self._manifest) or {"rows": 0, "words": 0}
-        gone = np.intersect1d(np.asarray(drops, np.int64), view.ids).tolist()
+        gone = among(view.ids, drops).tolist()
         rows, held = int(facts["rows"]), int(facts["words"])
         ends = np.concatenate([words.ends, np.full(len(gone), len(words.keys))]) + held
         papers = np.array([*puts, *(-g for g in gone)], np.int64)

@@ -215,7 +215,7 @@ class VectorMatrix:
         facts = manifest.read(self._manifest) or {"rows": 0}
         before = self._follow()
         dim = self._fitting_dim(before, vectors)
-        gone = np.intersect1d(np.asarray(drops, np.int64), before.ids).tolist()
+        gone = among(before.ids, drops).tolist()
         matrix, scales = quantise(vectors if len(vectors) else np.empty((0, dim), np.float32))
         marks = np.zeros(len(puts), np.uint64) if texts is None else texts
         blocks = (
@@ -310,6 +310,17 @@ class VectorMatrix:
         vectors = view.matrix[rows].astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return view.papers[rows], vectors / np.maximum(lengths, 1)
+
+
+def among(ids: NDArray[np.int64], wanted: Sequence[int]) -> NDArray[np.int64]:
+    """Return those of `wanted` that are there, ascending, each once; so are `ids`."""
+    asked = np.unique(np.asarray(wanted, np.int64))
+    if not len(ids):
+        return asked[:0]
+    found: NDArray[np.int64] = asked[
+        ids[np.searchsorted(ids, asked).clip(max=len(ids) - 1)] == asked
+    ]
+    return found
 
 
 def standing(papers: NDArray[np.int64]) -> NDArray[np.int64]:
