@@ -35,8 +35,8 @@ from broadsheet.errors import (
     NotFoundError,
     RecordError,
     SearchIndexError,
-    SourceError,
     StoreError,
+    UnknownFormat,
 )
 from broadsheet.papers.appearances import Again
 from broadsheet.papers.duplicates import NearMiss
@@ -337,7 +337,7 @@ class Library:
 
         Records that are in the collection count as their papers, the others by title and abstract.
         Where all are, the page's query finds the same again. At most `ENTRIES` are used. Raises
-        QueryError, and SourceError if there are none.
+        QueryError, and UnknownFormat if there are none.
         """
         query = _understood(text)
         used = records[:ENTRIES]
@@ -346,7 +346,7 @@ class Library:
             papers = store.fetch(connection, list(dict.fromkeys(i for i in ids if i is not None)))
         others = [_unfiled(r) for r, i in zip(used, ids, strict=True) if i is None]
         if not papers and not others:
-            raise SourceError("there is no paper in this to find others like it", source="like")
+            raise UnknownFormat("there is no paper in this to find others like it", source="like")
         known = Like(",".join(format_paper_id(p.id) for p in papers))
         if not others and len(papers) <= language.MAX_LIKES:
             query = language.Query(And((known, *query.parts)) if query.parts else known, query.sort)

@@ -71,6 +71,14 @@ def test_programs_send_a_file(client, library):
     assert found["understood"][0]["kind"] == "like"
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", "# nothing"])
+def test_a_file_without_a_paper_is_the_senders_fault(client, content):
+    """It is told so, and not as if something else had failed."""
+    answer = client.post("/api/search/like", content=content)
+    assert answer.status_code == 415
+    assert answer.json()["detail"]
+
+
 def test_another_site_cannot_send_a_file(client):
     """A page elsewhere cannot make this server read anything."""
     answer = client.post("/api/search/like", content=UNFILED, headers={"origin": "https://x.test"})
