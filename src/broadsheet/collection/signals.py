@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, delete, insert, select, tuple_
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_
 
 from broadsheet.collection import schema
 from broadsheet.papers.types import PaperId
 
 _SLOTS = ("paper_id", "kind", "source", "key", "seen")
 _CHUNK = 400
+_ROWS = 50_000
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Observed(NamedTuple):
@@ -23,6 +30,54 @@ class Observed(NamedTuple):
     key: str
     seen: str
     value: float
+
+
+class Observations(NamedTuple):
+    """Observations as columns: `signal` is a number in `names`, which are (kind, source).
+
+    `series` numbers what was counted by one source under one key; `seen` is in whole seconds since
+    1970, in UTC.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    paper: NDArray[np.int64]
+    signal: NDArray[np.int64]
+    series: NDArray[np.int64]
+    seen: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[Any]]) -> Self:
+        """Return columns of rows like `Observed`, those of one series next to each other."""
+        names: dict[tuple[str, str], int] = {}
+        parts: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        last: tuple[Any, ...] = ()
+        series, left = -1, iter(rows)
+        while batch := list(islice(left, _ROWS)):
+            whole = []
+            for paper, kind, source, key, seen, _ in batch:
+                if (own := (paper, kind, source, key)) != last:
+                    last, series = own, series + 1
+                signal = names.setdefault((kind, source), len(names))
+                whole.append((paper, signal, series, _seconds(seen)))
+            values = np.array([row[5] for row in batch], np.float64)
+            parts.append((np.array(whole, np.int64), values))
+        columns = np.concatenate([np.empty((0, 4), np.int64), *(w for w, _ in parts)])
+        values = np.concatenate([np.empty(0), *(v for _, v in parts)])
+        return cls(tuple(names), *columns.T.copy(), values)
+
+
+class Announcements(NamedTuple):
+    """The days on which papers were announced, since 1970, in order of paper."""
+
+    paper: NDArray[np.int64]
+    day: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, days: Mapping[int, str]) -> Self:
+        """Return columns of ISO days."""
+        papers = sorted(days)
+        return cls(np.array(papers, np.int64), np.array([_days(days[p]) for p in papers], np.int64))
 
 
 def note(connection: Connection, found: Iterable[Observed]) -> int:
@@ -73,6 +128,75 @@ def of_paper(connection: Connection, paper_id: int) -> list[Observed]:
         .order_by(table.kind, table.source, table.key, table.seen)
     )
     return [_observed(row) for row in connection.execute(statement)]
+
+
+def until(connection: Connection, at: str, papers: Sequence[int] | None = None) -> Observations:
+    """Return what was seen by `at`, a time like those of `seen`: of all papers, or of some."""
+    table = schema.signals
+    statement = select(table).where(table.c.seen <= at).order_by(*table.primary_key.columns)
+    if papers is None:
+        return Observations.of(_raw(connection, [statement]))
+    chunks = (sorted(papers)[n : n + _CHUNK] for n in range(0, len(papers), _CHUNK))
+    return Observations.of(
+        _raw(connection, (statement.where(table.c.paper_id.in_(c)) for c in chunks))
+    )
+
+
+def announcements(connection: Connection, papers: Sequence[int] | None = None) -> Announcements:
+    """Return the day since which each paper with signals is known: of all, or of some.
+
+    It is the day on which a listing announced it, or presumably did; else of its submission or
+    publication, the first of a month or year of which no more is known; else that of its edition.
+    """
+    table = schema.papers.c
+    columns = (
+        table.id, table.basis, table.edition, table.announced, table.submitted,
+        table.published, table.year, table.first_seen,
+    )  # fmt: skip
+    counted = select(schema.signals.c.paper_id).distinct()
+    statement = select(*columns).where(table.merged_into.is_(None))
+    if papers is None:
+        found = list(_raw(connection, [statement.where(table.id.in_(counted))]))
+    else:
+        chunks = (papers[n : n + _CHUNK] for n in range(0, len(papers), _CHUNK))
+        found = list(_raw(connection, (statement.where(table.id.in_(c)) for c in chunks)))
+    return Announcements.of({paper: _known_since(*facts) for paper, *facts in found})
+
+
+def _raw(connection: Connection, statements: Iterable[Select[Any]]) -> Iterator[Row[Any]]:
+    """Yield rows a few at a time, so that any number of them needs little memory."""
+    for statement in statements:
+        with connection.execution_options(yield_per=_ROWS).execute(statement) as rows:
+            yield from rows
+
+
+def _known_since(  # noqa: PLR0913 (the columns that it is decided by)
+    basis: str,
+    edition: str,
+    announced: str | None,
+    submitted: str | None,
+    published: str | None,
+    year: int | None,
+    first_seen: str,
+) -> str:
+    latest = edition or first_seen[:10]
+    if basis in {"announced", "presumed"}:
+        return latest
+    known = announced or submitted or published or (None if basis == "page" else year)
+    if not known:
+        return latest
+    # A journal's month may lie ahead: no paper is announced later than it was filed.
+    return min(f"{known}-01-01"[:10], latest)
+
+
+@lru_cache(100_000)
+def _seconds(seen: str) -> int:
+    return int(datetime.fromisoformat(seen).timestamp())
+
+
+@lru_cache(20_000)
+def _days(day: str) -> int:
+    return date.fromisoformat(day).toordinal() - _EPOCH
 
 
 def follow(
