@@ -404,6 +404,15 @@ def test_eval_pages_prints_how_much_comes_back(saved):
     assert "000 stripes (2)" in shown
 
 
+def test_pages_are_filed_in_a_home_that_lacks_them(saved, tmp_path):
+    """What is there stays, other corpora are not added, and the pages are never missed."""
+    answer("--home", tmp_path / "home", "import", *sorted((saved / "corpora").iterdir()))
+    args = ("eval-pages", saved / "pages", "000=stripes", "--corpora", tmp_path, "--home")
+    found = answer(*args, tmp_path / "home")
+
+    assert (found["papers"], found["on_pages"]) == (6, 2)
+
+
 @pytest.mark.parametrize(
     "args",
     [

@@ -44,14 +44,14 @@ def compare(
     """Return for each page in the folder `pages` and each tier how much of the page it finds.
 
     `words` has, for the beginning of a page's file name, what was searched for. All files in
-    `corpora` are filed beside the pages in `home`, unless it holds papers already; without a home
-    in one that is thrown away. `found` counts the page's papers in the first `DEPTHS`, and `ap`
-    is their average precision: among the first 1,000 of everything (`ap`), and with the papers of
-    all pages alone (`ap_among_pages`); of `random` order it is what is expected. Raises
-    SourceError for words of a page that is not there.
+    `corpora` are filed in `home`, unless it holds papers already, and beside them the pages;
+    without a home in one that is thrown away. `found` counts the page's papers in the first
+    `DEPTHS`, and `ap` is their average precision: among the first 1,000 of everything (`ap`), and
+    with the papers of all pages alone (`ap_among_pages`); of `random` order it is what is expected.
+    Raises SourceError for words of a page that is not there.
     """
     paths = {name: _page(pages, name) for name in words}
-    with _filled(home, [*sorted(pages.glob("*.txt")), *_corpora(corpora)], progress) as library:
+    with _filled(home, sorted(pages.glob("*.txt")), _corpora(corpora), progress) as library:
         saved = [SavedQuery(n, words[n], _papers(library, path)) for n, path in paths.items()]
         among = sorted({p for q in saved for p in q.papers})
         systems = ways.own(library)
@@ -74,12 +74,15 @@ def _corpora(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _filled(home: Path | None, paths: Sequence[Path], progress: Show) -> Iterator[Library]:
+def _filled(
+    home: Path | None, pages: Sequence[Path], corpora: Sequence[Path], progress: Show
+) -> Iterator[Library]:
     with (
         tempfile.TemporaryDirectory(prefix="broadsheet-eval-") as scratch,
         open_library(home or Path(scratch)) as library,
     ):
-        for path in [] if library.count() else paths:
+        # Pages that are filed already are so again, which takes a moment and changes nothing.
+        for path in pages if library.count() else (*pages, *corpora):
             for done in library.import_file(path):
                 progress(done.name, done.done, done.size, done.read)
         yield library
