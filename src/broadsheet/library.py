@@ -29,6 +29,7 @@ from broadsheet.collection.decisions import Decision
 from broadsheet.collection.signals import Observed
 from broadsheet.editions.edition import Editions
 from broadsheet.editions.presumed import with_presumed_day
+from broadsheet.editions.trending_list import Trending, TrendingLists
 from broadsheet.errors import (
     ConfigError,
     DecisionError,
@@ -54,6 +55,7 @@ from broadsheet.search.roles import Facet
 from broadsheet.search.understanding import Note
 
 if TYPE_CHECKING:
+    from broadsheet.editions.trending import View, Window
     from broadsheet.harvest.newsroom import Newsroom
 
 BATCH = 1000
@@ -175,6 +177,7 @@ class Library:
             )
         self._followers: list[Follower] = []
         self.editions = Editions(database, index, clock)
+        self._trending = TrendingLists(database, index)
         self._engine = Engine(index, embedder, self.papers, self.resolve, deep=index.deep_embedder)
         self._make_newsroom = newsroom
         self._newsroom: Newsroom | None = None
@@ -282,6 +285,23 @@ class Library:
         """Return how many new papers the listings of a day count, and how many of them are here."""
         with self.database.read() as connection:
             return harvests.beside(connection, day.isoformat())
+
+    def trending(
+        self,
+        view: View = "hot",
+        *,
+        window: Window = "day",
+        at: datetime | None = None,
+        query: str = "",
+        limit: int = 20,
+    ) -> Trending:
+        """Return what is worth attention now, or as of `at`: docs/trending.md has the formula.
+
+        `hot` sets standing against age, `rising` is what was gained in the window. Raises
+        QueryError.
+        """
+        with self._index_told():
+            return self._trending.trending(view, window, at or self._clock(), query, limit=limit)
 
     # ------------------------------------------------------------------ searching
 

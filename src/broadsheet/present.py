@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import groupby
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +28,7 @@ from broadsheet.collection.backup import Manifest
 from broadsheet.collection.decisions import Decision
 from broadsheet.collection.runs import Reject, Run
 from broadsheet.editions.edition import CameAgain, Day, Edition, Placed, Section
+from broadsheet.editions.trending_list import Trending
 from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.identity import format_paper_id
@@ -265,6 +267,21 @@ def calendar(days: Sequence[Day]) -> None:
     """Print how many papers each day holds, and why others hold none."""
     rows = [(d.day.isoformat(), f"{d.day:%a}", f"{d.papers:,}", d.silence or "") for d in days]
     _table(("day", "", "papers", "why none"), rows, "papers")
+
+
+def trending(found: Trending) -> None:
+    """Print what is trending: each paper with its score and what that is made of."""
+    window = "" if found.view == "hot" else f", {found.window}"
+    _line(Text(f"{found.view.capitalize()}{window}", "bold") + f" at {found.at:%Y-%m-%d %H:%M} UTC")
+    if found.query:
+        _line(_safe(f"narrowed to {found.query}"))
+    if not found.places:
+        _line("No source has counted anything for these papers by then.")
+    for number, place in enumerate(found.places, 1):
+        _line(Text(f"{number:>2}. ") + Text(_safe(place.paper.title), "bold"))
+        told = "; ".join(place.reasons)
+        known = f"{format_paper_id(place.paper.id)} · {place.score:.2f} · {told}"
+        _indented(Text(_safe(known), "dim"), 4)
 
 
 def decisions(found: Sequence[Decision]) -> None:
@@ -630,6 +647,45 @@ def identity(found: Mapping[str, Any]) -> None:
     for error in found["errors"]:
         _line(_safe(f"{error['label']}, but {error['made']}: {error['one']}  {error['other']}"))
         _indented(Text(_safe(error["title"]), "dim"))
+
+
+def foretold(found: Mapping[str, Any]) -> None:
+    """Print how each formula's order of new papers agrees with each later signal."""
+    _line(f"{found['papers']:,} papers of {found['days']:,} days, seen within hours\n")
+    rows = [[each[k] for k in ("later", "papers", "with_some", "what")] for each in found["later"]]
+    _table(
+        ("later", "papers", "some", "what it is"),
+        [[_figure(cell, ",") for cell in row] for row in rows],
+        "papers some",
+    )
+    for (later, within, since), group in groupby(
+        found["rows"], lambda r: (r["later"], r["within"], r["since"])
+    ):
+        each = list(group)
+        compared = "together" if within == "all" else f"within a {within}"
+        from_then = f" since {since}" if since else ""
+        said = f"{each[0]['papers']:,} papers, {each[0]['pairs']:,} pairs differ"
+        _line("")
+        _line(Text(_safe(f"{later}, compared {compared}{from_then}: {said}"), "bold"))
+        _numbers(
+            ("", "in order", "tau-b", "over upvotes", "P@10", "over upvotes"),
+            [_foretold_row(r) for r in each],
+        )
+
+
+def _foretold_row(row: Mapping[str, Any]) -> list[str]:
+    order, between = _figure(row["in_order"]["value"]), _between(row["in_order"], ".2f")
+    cells = [row["formula"], f"{order} ({between})" if between else order]
+    for measure in ("tau", "precision"):
+        cells.append(_figure((row[measure] or {}).get("value")))
+        is_plain = row["formula"] == "upvotes"
+        cells.append("" if is_plain else _between(row[f"{measure}_over"] or {}, "+.2f"))
+    return cells
+
+
+def _between(found: Mapping[str, float | None], form: str) -> str:
+    low, high = (found.get(end) for end in ("low", "high"))
+    return "" if low is None else f"{_figure(low, form)} to {_figure(high, form)}"
 
 
 def budgets(found: Mapping[str, Any]) -> None:

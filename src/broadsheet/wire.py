@@ -11,6 +11,7 @@ from broadsheet.collection.papers import FiledRecord
 from broadsheet.collection.runs import Reject, Run
 from broadsheet.collection.signals import Observed
 from broadsheet.editions.edition import Day, Edition, Listing, Placed
+from broadsheet.editions.trending_list import Trending, TrendingPlace
 from broadsheet.errors import BroadsheetError, QueryError, status_of
 from broadsheet.library import Report, Sheet, Status
 from broadsheet.papers.duplicates import NearMiss
@@ -225,6 +226,35 @@ def listing(found: Listing) -> Json:
 def calendar(found: Iterable[Day]) -> list[Json]:
     """Return how many papers each day holds, and why a day holds none."""
     return [{"day": d.day.isoformat(), "papers": d.papers, "silence": d.silence} for d in found]
+
+
+def trending(found: Trending) -> Json:
+    """Return what is trending, with all that a place can be recomputed from."""
+    return {
+        "view": found.view,
+        "window": found.window,
+        "at": found.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "query": found.query,
+        "total": found.total,
+        "papers": [_trending_place(p) for p in found.places],
+        "scales": [
+            {"kind": kind, "source": source, **scale._asdict()}
+            for (kind, source), scale in sorted(found.scales.items())
+        ],
+    }
+
+
+def _trending_place(found: TrendingPlace) -> Json:
+    return {
+        **paper(found.paper),
+        "score": round(found.score, 6),
+        "standing": round(found.standing, 6),
+        "age": round(found.age, 4),
+        "reasons": list(found.reasons),
+        "signals": [
+            {**p._asdict(), "burst": p.burst._asdict() if p.burst else None} for p in found.parts
+        ],
+    }
 
 
 def decision(found: Decision) -> Json:

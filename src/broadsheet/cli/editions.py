@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from broadsheet.cli.base import AsJson, Home, app, fail, opened, print_json
+from broadsheet.cli.base import AsJson, Home, Limit, app, fail, opened, print_json
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,6 +59,38 @@ def calendar(month: Month = None, home: Home = None, as_json: AsJson = False) ->
         print_json({"days": wire.calendar(days)})
     else:
         present.calendar(days)
+
+
+@app.command()
+def trending(
+    query: Annotated[list[str] | None, typer.Argument(help="Only papers that match.")] = None,
+    view: Annotated[
+        Literal["hot", "rising"],
+        typer.Option(help="hot: standing against age; rising: what was gained in the window."),
+    ] = "hot",
+    window: Annotated[
+        Literal["day", "week", "month", "all"], typer.Option(help="Of rising.")
+    ] = "day",
+    at: Annotated[
+        str | None, typer.Option("--at", help="As it was at 2026-05-01T08:00Z, or on a day.")
+    ] = None,
+    limit: Limit = 20,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the papers worth attention now, or at any time past, each with what it stands by."""
+    from broadsheet import present, wire
+    from broadsheet.editions.trending_list import read_moment
+
+    moment = read_moment(at) if at else None
+    with opened(home) as library:
+        found = library.trending(
+            view, window=window, at=moment, query=" ".join(query or ()), limit=limit
+        )
+    if as_json:
+        print_json(wire.trending(found))
+    else:
+        present.trending(found)
 
 
 def _period(day: str | None, week: str | None, month: str | None, today: date) -> Period | None:

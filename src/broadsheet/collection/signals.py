@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, delete, insert, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+)
 
 from broadsheet.collection import schema
 from broadsheet.papers.types import PaperId
@@ -50,21 +63,21 @@ class Observations(NamedTuple):
     def of(cls, rows: Iterable[Sequence[Any]]) -> Self:
         """Return columns of rows like `Observed`, those of one series next to each other."""
         names: dict[tuple[str, str], int] = {}
-        parts: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        parts = [np.empty((5, 0))]
         last: tuple[Any, ...] = ()
         series, left = -1, iter(rows)
         while batch := list(islice(left, _ROWS)):
-            whole = []
-            for paper, kind, source, key, seen, _ in batch:
-                if (own := (paper, kind, source, key)) != last:
-                    last, series = own, series + 1
-                signal = names.setdefault((kind, source), len(names))
-                whole.append((paper, signal, series, _seconds(seen)))
-            values = np.array([row[5] for row in batch], np.float64)
-            parts.append((np.array(whole, np.int64), values))
-        columns = np.concatenate([np.empty((0, 4), np.int64), *(w for w, _ in parts)])
-        values = np.concatenate([np.empty(0), *(v for _, v in parts)])
-        return cls(tuple(names), *columns.T.copy(), values)
+            papers, kinds, sources, keys, seen, values = zip(*batch, strict=True)
+            signal = [names.setdefault(n, len(names)) for n in zip(kinds, sources, strict=True)]
+            own = list(zip(papers, signal, keys, strict=True))
+            is_next = [one != before for one, before in zip(own, chain([last], own), strict=False)]
+            numbers = series + np.cumsum(is_next)
+            last, series = own[-1], int(numbers[-1])
+            times = list(map(_seconds, seen))
+            parts.append(np.array([papers, signal, numbers, times, values], np.float64))
+        columns = np.concatenate(parts, axis=1)
+        paper, number, series_of, at = columns[:4].astype(np.int64)
+        return cls(tuple(names), paper, number, series_of, at, columns[4])
 
 
 class Announcements(NamedTuple):
@@ -149,18 +162,25 @@ def announcements(connection: Connection, papers: Sequence[int] | None = None) -
     publication, the first of a month or year of which no more is known; else that of its edition.
     """
     table = schema.papers.c
-    columns = (
-        table.id, table.basis, table.edition, table.announced, table.submitted,
-        table.published, table.year, table.first_seen,
-    )  # fmt: skip
     counted = select(schema.signals.c.paper_id).distinct()
-    statement = select(*columns).where(table.merged_into.is_(None))
+    statement = select(table.id, _known_since()).where(table.merged_into.is_(None))
     if papers is None:
-        found = list(_raw(connection, [statement.where(table.id.in_(counted))]))
+        found = _raw(connection, [statement.where(table.id.in_(counted))])
     else:
         chunks = (papers[n : n + _CHUNK] for n in range(0, len(papers), _CHUNK))
-        found = list(_raw(connection, (statement.where(table.id.in_(c)) for c in chunks)))
-    return Announcements.of({paper: _known_since(*facts) for paper, *facts in found})
+        found = _raw(connection, (statement.where(table.id.in_(c)) for c in chunks))
+    return Announcements.of(dict(map(tuple, found)))
+
+
+def _known_since() -> ColumnElement[str]:
+    table = schema.papers.c
+    latest = func.coalesce(func.nullif(table.edition, ""), func.substr(table.first_seen, 1, 10))
+    year = case(((table.basis != "page") & table.year.between(1000, 9999), cast(table.year, Text)))
+    known = func.coalesce(table.announced, table.submitted, table.published, year)
+    whole = func.substr(known + "-01-01", 1, 10)
+    # A journal's month may lie ahead: no paper is announced later than it was filed.
+    is_told = table.basis.not_in(["announced", "presumed"]) & (whole < latest)
+    return case((is_told, whole), else_=latest)
 
 
 def _raw(connection: Connection, statements: Iterable[Select[Any]]) -> Iterator[Row[Any]]:
@@ -168,25 +188,6 @@ def _raw(connection: Connection, statements: Iterable[Select[Any]]) -> Iterator[
     for statement in statements:
         with connection.execution_options(yield_per=_ROWS).execute(statement) as rows:
             yield from rows
-
-
-def _known_since(  # noqa: PLR0913 (the columns that it is decided by)
-    basis: str,
-    edition: str,
-    announced: str | None,
-    submitted: str | None,
-    published: str | None,
-    year: int | None,
-    first_seen: str,
-) -> str:
-    latest = edition or first_seen[:10]
-    if basis in {"announced", "presumed"}:
-        return latest
-    known = announced or submitted or published or (None if basis == "page" else year)
-    if not known:
-        return latest
-    # A journal's month may lie ahead: no paper is announced later than it was filed.
-    return min(f"{known}-01-01"[:10], latest)
 
 
 @lru_cache(100_000)

@@ -174,7 +174,7 @@ class Editions:
         """
         asked = language.parse(query)
         with self._database.read() as connection:
-            order = self._order(connection, period, _narrowing(asked))
+            order = self._order(connection, period, narrowing(asked))
             near = _nearest(connection, period.first, period.last)
             made = order.made.get(str(asked))
             if made is None:
@@ -190,7 +190,7 @@ class Editions:
     ) -> Listing:
         """Return a slice of all papers of one section, in the order of the edition."""
         with self._database.read() as connection:
-            order = self._order(connection, period, _narrowing(language.parse(query)))
+            order = self._order(connection, period, narrowing(language.parse(query)))
             own = order.of(section)
             total = order.totals[section] if section != LEAD else len(own)
             places = own[offset : offset + limit]
@@ -404,8 +404,10 @@ def section_label(name: str) -> str:
     return {LEAD: "Leading papers", REST: REST_LABEL}.get(name) or category_label(name)
 
 
-def _narrowing(query: Query) -> Query | None:
+def narrowing(query: Query, of: str = "an edition") -> Query | None:
     """Return a query as conditions alone: a bare word, which only ranks, must be there too.
+
+    `of` names what is narrowed.
 
     Raises QueryError for what would put papers in another order.
     """
@@ -413,7 +415,7 @@ def _narrowing(query: Query) -> Query | None:
         name = "sort" if query.sort else "like"
         at = next((m.start() for m in _ORDERING.finditer(query.text) if m[1]), 0)
         raise QueryError(
-            f"{name}: puts papers in another order, but an edition has its own",
+            f"{name}: puts papers in another order, but {of} has its own",
             query=query.text,
             position=at,
             hint=f"Narrow it with words and fields, or use {name}: in the search.",

@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from broadsheet import wire
 from broadsheet.editions import calendar as periods
 from broadsheet.editions.calendar import Period
+from broadsheet.editions.trending import View, Window
+from broadsheet.editions.trending_list import read_moment
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.engine import MAX_LIMIT, Mode
 from broadsheet.search.roles import Facet
@@ -184,6 +186,26 @@ def listing(
         period, section, q, offset=offset, limit=limit or site.page_size
     )
     return Json(wire.listing(found))
+
+
+@api.get("/trending", responses={200: {"model": forms.TrendingForm}})
+def trending(
+    site: Here,
+    view: Annotated[View, Query(description="Standing against age, or gains.")] = "hot",
+    window: Annotated[Window, Query(description="Of what is rising.")] = "day",
+    at: Annotated[str | None, Query(description="As it was at 2026-05-01T08:00Z.")] = None,
+    q: Narrowing = "",
+    limit: Limit | None = None,
+) -> Json:
+    """List the papers worth attention, each with what it stands by."""
+    found = site.library.trending(
+        view,
+        window=window,
+        at=read_moment(at) if at else None,
+        query=q,
+        limit=limit or site.page_size,
+    )
+    return Json(wire.trending(found))
 
 
 @api.get("/calendar", responses={200: {"model": forms.CalendarForm}})

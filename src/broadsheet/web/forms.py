@@ -273,6 +273,62 @@ class LatestForm(_Form):
     papers: list[PaperForm]
 
 
+class BurstForm(_Form):
+    """Too much at once: `gained` in `days`, of which `counted` counts."""
+
+    gained: float
+    days: int
+    counted: float
+
+
+class TrendingSignalForm(_Form):
+    """What one signal adds: `weight` times `strength`; docs/trending.md has the formula."""
+
+    kind: str = Field(examples=["upvotes"])
+    source: str
+    value: float = Field(description="The count as it was seen.")
+    gained: float | None = Field(description="In the window, or since midnight; null: not known.")
+    began: Literal["zero", "before", "spread", "seen"] = Field(
+        description="What the gain is measured from."
+    )
+    burst: BurstForm | None
+    strength: float = Field(description="Spreads above the middle of its scale.")
+    weight: float
+
+
+class TrendingPaperForm(PaperForm):
+    """A paper that is trending, with all that its score is made of."""
+
+    score: float
+    standing: float
+    age: float = Field(description="Days since it was announced.")
+    reasons: list[str] = Field(examples=[["38 upvotes in 2 days", "212 stars (+64 today)"]])
+    signals: list[TrendingSignalForm]
+
+
+class ScaleForm(_Form):
+    """How the counts of one source are read; `middle` and `spread` are doublings."""
+
+    kind: str
+    source: str
+    middle: float
+    spread: float
+    cap: float = Field(description="The most that counts of what is gained in a day.")
+    papers: int = Field(description="How many it was learned from.")
+
+
+class TrendingForm(_Form):
+    """What is trending at a moment, best first."""
+
+    view: Literal["hot", "rising"]
+    window: Literal["day", "week", "month", "all"]
+    at: str
+    query: str
+    total: int
+    papers: list[TrendingPaperForm]
+    scales: list[ScaleForm]
+
+
 class NearMissForm(_Form):
     """Two papers that may be one, with what speaks for it."""
 
