@@ -19,11 +19,12 @@ from broadsheet.web.deciding import deciding
 from broadsheet.web.editions import editions
 from broadsheet.web.exports import exports
 from broadsheet.web.pages import pages
+from broadsheet.web.trending import trending
 from web.invented import now, raising
 
 PROBLEM = "application/problem+json"
 DOCS = Path(__file__).parents[2] / "docs" / "web.md"
-ROUTERS = (api, pages, editions, exports, deciding)
+ROUTERS = (api, pages, editions, exports, deciding, trending)
 ROUTES = {route.path for router in ROUTERS for route in router.routes} | {"/api/openapi.json"}
 
 

@@ -26,6 +26,7 @@ from broadsheet.web.exports import exports
 from broadsheet.web.guard import Guard
 from broadsheet.web.pages import EXAMPLES, pages
 from broadsheet.web.site import Site, local_now
+from broadsheet.web.trending import trending
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def create_app(
     app.include_router(api)
     app.include_router(pages)
     app.include_router(editions)
+    app.include_router(trending)
     app.include_router(exports)
     app.include_router(deciding)
     app.add_middleware(_Headers)
