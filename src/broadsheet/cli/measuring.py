@@ -171,6 +171,26 @@ def eval_identity(
         present.identity(found)
 
 
+@app.command("eval-trending")
+def eval_trending(
+    corpora: Annotated[
+        Path, typer.Argument(help="A folder with hf_daily.jsonl and what else has later signals.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Judge whether the order of new papers foretells what attention they are given later."""
+    from broadsheet import present
+    from broadsheet.measure import foretelling
+    from broadsheet.present import Bar
+
+    with Bar("records") as bar:
+        found = foretelling.judge(corpora, progress=bar.show)
+    if as_json:
+        print_json(found)
+    else:
+        present.foretold(found)
+
+
 @app.command()
 def bench(
     papers: Annotated[int, typer.Option(min=100, help="How many papers.")] = 10_000,
