@@ -368,7 +368,7 @@ def test_no_request_for_reading_changes_anything(client, library, twice):
         "/export/jsonl", "/api/search?q=moon", f"/api/papers/{twice}", "/api/openapi.json",
         f"/api/papers/{twice}/similar", "/api/latest", "/api/edition", "/api/calendar",
         "/api/edition/papers?section=more", "/api/duplicates", "/api/decisions", "/api/status",
-        "/like",
+        "/like", "/trending", "/api/trending",
     ]  # fmt: skip
     for url in urls:
         assert client.get(url).status_code < 400, url
