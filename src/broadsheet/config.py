@@ -48,12 +48,6 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def _mode(text: str) -> str:
-    if text not in {"hybrid", "text", "vector"}:
-        raise ValueError("must be hybrid, text or vector")
-    return text
-
-
 def _embedder(text: str) -> str:
     kind, _, name = text.partition(":")
     if text != "static" and not (kind in {"transformers", "openai"} and name.strip()):
@@ -115,6 +109,19 @@ def _contact(text: str) -> str:
     return text
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return read
+
+
+def _address(text: str) -> str:
+    return _url(text) if text else ""
+
+
 def _switch(text: str) -> str:
     words = {"on": "on", "true": "on", "off": "off", "false": "off"}
     if text.lower() not in words:
@@ -139,7 +146,12 @@ SETTINGS = (
         "",
         "Host names, besides localhost, under which `serve` takes decisions; commas between them.",
     ),
-    Setting("mode", _mode, "hybrid", "How to search when nothing is said: hybrid, text or vector."),
+    Setting(
+        "mode",
+        _one_of("hybrid", "text", "vector"),
+        "hybrid",
+        "How to search when nothing is said: hybrid, text or vector.",
+    ),
     Setting("page_size", _whole(1, 100), 20, "How many papers a page of results shows."),
     Setting(
         "embedder",
@@ -218,6 +230,43 @@ SETTINGS = (
         _whole(1, 100_000),
         500,
         "About so many papers a source is asked in one run, for citations, stars and summaries.",
+    ),
+    Setting(
+        "shared",
+        _switch,
+        "off",
+        "Whether there are accounts: off is for one reader, without a login, on this machine.",
+    ),
+    Setting(
+        "public", _switch, "off", "Whether everybody may read what is shared, without an account."
+    ),
+    Setting(
+        "sign_up",
+        _one_of("open", "invited", "closed"),
+        "invited",
+        "Who may make an account: everybody (open), those with an invitation, or nobody (closed).",
+    ),
+    Setting(
+        "address",
+        _address,
+        "",
+        "The address at which readers reach what is shared, for links in letters and feeds.",
+    ),
+    Setting(
+        "submit_role",
+        _one_of("reader", "curator"),
+        "reader",
+        "Who may submit papers: every reader, or every curator.",
+    ),
+    Setting("submit_per_day", _whole(1, 1000), 5, "Papers that a reader may submit in a day."),
+    Setting(
+        "submit_oldest_days",
+        _whole(0, 100_000),
+        0,
+        "No paper announced longer ago may be submitted; 0 is no limit.",
+    ),
+    Setting(
+        "picks_first", _switch, "on", "Whether what curators picked stands first in an edition."
     ),
     Setting(
         "state",

@@ -5,8 +5,14 @@ BroadsheetError
 ├── QueryError (ValueError)    .query .position .hint
 ├── NotFoundError              .kind .id
 │   ├── PaperNotFound
+│   ├── ReaderNotFound
+│   ├── CommentNotFound
 │   └── SourceNotFound
 ├── DecisionError (ValueError) a merge, split or undo by hand that cannot be carried out
+├── NotSignedIn                this needs an account
+├── NotAllowed                 this needs another role, or another scope of a token
+├── RefusedError (ValueError)  what somebody sent cannot be taken: the rules say why
+│   └── TooOften               .retry_after: it can be, later
 ├── SourceError                .source: it answered, but not in a form that can be read
 │   ├── SourceUnavailable      .retry_after: away, busy or too slow; trying again may help
 │   ├── SourceRejected         .status: it refused the request; trying again will not help
@@ -68,6 +74,38 @@ class SourceNotFound(NotFoundError):  # noqa: N818
     def __init__(self, ident: str, known: Iterable[str]) -> None:
         super().__init__(ident)
         self.args = (f"there is no source {ident!r}; there are {', '.join(known)}",)
+
+
+class ReaderNotFound(NotFoundError):  # noqa: N818
+    """No reader has this name."""
+
+    kind = "reader"
+
+
+class CommentNotFound(NotFoundError):  # noqa: N818
+    """No comment has this number."""
+
+    kind = "comment"
+
+
+class NotSignedIn(BroadsheetError):  # noqa: N818 (named for what it says)
+    """Only somebody with an account can do this, and nobody said who they are."""
+
+
+class NotAllowed(BroadsheetError):  # noqa: N818
+    """Whoever asked may not do this; the message says who may."""
+
+
+class RefusedError(BroadsheetError, ValueError):
+    """What somebody sent cannot be taken; the message says which rule is against it."""
+
+
+class TooOften(RefusedError):  # noqa: N818
+    """Somebody did this too often; after `retry_after` seconds it can be done again."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DecisionError(BroadsheetError, ValueError):
@@ -143,11 +181,19 @@ class Status(NamedTuple):
     exit: int
 
 
-def status_of(error: BaseException) -> Status:  # noqa: PLR0911 (a table, one line a row)
+def status_of(error: BaseException) -> Status:  # noqa: C901, PLR0911 (a table, one line a row)
     """Return the HTTP status and the exit code (sysexits.h where one fits) of an error."""
     match error:
         case QueryError() | ConfigError():
             return Status(400, 2)
+        case NotSignedIn():
+            return Status(401, 77)
+        case NotAllowed():
+            return Status(403, 77)
+        case TooOften():
+            return Status(429, 75)
+        case RefusedError():
+            return Status(422, 1)
         case DecisionError():
             return Status(409, 1)
         case UnknownFormat():

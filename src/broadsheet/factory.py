@@ -11,6 +11,7 @@ from broadsheet import config
 from broadsheet.collection.database import Database
 from broadsheet.errors import ConfigError, StoreError
 from broadsheet.library import Clock, Library, utc_now
+from broadsheet.readers.rules import PRIVATE, Rules
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import Embedder, StaticEmbedder
 from broadsheet.search.feeding import UNASKED
@@ -163,6 +164,7 @@ def open_library(
     unasked: int = UNASKED,
     upgrading: Callable[[str, int, int], None] | None = None,
     newsroom: Callable[[Library], Newsroom] | None = None,
+    rules: Rules = PRIVATE,
 ) -> Library:
     """Return the library in `home`, made if there is none, its index brought up to date.
 
@@ -173,7 +175,7 @@ def open_library(
     work for `deep_share` of one core's time. A home of an earlier schema is upgraded after a
     backup, of which `upgrading` is told what is done and the bytes of it;
     `library.database.upgraded` says that it happened. `newsroom` makes its sources once they are
-    needed; without it there are none to harvest.
+    needed; without it there are none to harvest. `rules` say who may come in, and do what.
 
     Raises StoreError if the home cannot be used and EmbeddingError if the model is damaged.
     """
@@ -193,6 +195,7 @@ def open_library(
             unasked=unasked,
             newsroom=newsroom,
             deep_share=deep_share,
+            rules=rules,
         )
         if not wait:
             library.follow(progress=progress)

@@ -27,6 +27,7 @@ from broadsheet.collection import runs as history
 from broadsheet.collection.database import HEAD, Database
 from broadsheet.collection.decisions import Decision
 from broadsheet.collection.signals import Observed
+from broadsheet.collection.together import Together
 from broadsheet.editions.edition import Editions
 from broadsheet.editions.presumed import with_presumed_day
 from broadsheet.editions.trending_list import Trending, TrendingLists
@@ -44,7 +45,10 @@ from broadsheet.papers.duplicates import NearMiss
 from broadsheet.papers.duplicates import near_misses as find_near_misses
 from broadsheet.papers.identity import format_paper_id, parse_external_id
 from broadsheet.papers.types import Paper, PaperId, Record, SavedPage
+from broadsheet.readers.accounts import Accounts
+from broadsheet.readers.rules import PRIVATE, Rules
 from broadsheet.search import query as language
+from broadsheet.search.agreement import problems_of
 from broadsheet.search.deepening import Deepener, DeepState
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import Embedder
@@ -161,6 +165,7 @@ class Library:
         unasked: int = UNASKED,
         newsroom: Callable[[Library], Newsroom] | None = None,
         deep_share: float = 1.0,
+        rules: Rules = PRIVATE,
     ) -> None:
         """`newsroom` makes the sources of the library when they are first needed.
 
@@ -170,6 +175,8 @@ class Library:
         self.index = index
         self._clock = clock
         self._feeder = Feeder(database, index, unasked)
+        self.together = Together(database)
+        self.accounts = Accounts(database, self.together, rules, clock)
         self._deepener: Deepener | None = None
         if index.deep_embedder is not None:
             self._deepener = Deepener(
@@ -699,24 +706,11 @@ class Library:
             records = store.count_records(connection)
         try:
             facts = self.index.facts
-            problems += self._index_problems(ids, sequence)
+            problems += problems_of(self.index, ids, sequence)
         except SearchIndexError as error:
             facts = {}
             problems.append(str(error))
         return Report(len(ids), records, sequence, facts, problems)
-
-    def _index_problems(self, ids: NDArray[np.int64], sequence: int) -> list[str]:
-        found = self.index.held()
-        waiting = self.index.meaning.notice
-        if waiting and self.index.embedder.pace != "fast":
-            # Vectors that wait are behind the record; what they hold cannot agree with it.
-            del found["vectors"]
-        problems = [waiting] if "vectors" not in found else []
-        for part, held in found.items():
-            problems += _differences(part, ids, held)
-        if self.index.sequence != sequence:
-            problems.append(f"the index holds sequence {self.index.sequence} of {sequence}")
-        return problems
 
     # ------------------------------------------------------------------ health
 
@@ -883,15 +877,3 @@ def _weight(item: Item) -> int:
         return len(item.excerpt)
     strings = (len(v) for v in item.extra.values() if isinstance(v, str | list | dict))
     return len(item.abstract) + sum(strings)
-
-
-def _differences(part: str, wanted: NDArray[np.int64], held: NDArray[np.int64]) -> list[str]:
-    found = []
-    for words, ids in (
-        ("lacks", np.setdiff1d(wanted, held)),
-        ("still holds", np.setdiff1d(held, wanted)),
-    ):
-        if len(ids):
-            some = ", ".join(f"p{i}" for i in ids[:5])
-            found.append(f"the {part} index {words} {len(ids)} papers ({some}…)")
-    return found + ([f"the {part} index holds papers twice"] if len(set(held)) < len(held) else [])

@@ -117,11 +117,12 @@ _EXAMPLES = {
     errors.SourceNotFound: lambda: errors.SourceNotFound("no", ["a"]),
     errors.SourceRejected: lambda: errors.SourceRejected("no", source="a", status=403),
     errors.SourceUnavailable: lambda: errors.SourceUnavailable("no", source="a"),
+    errors.TooOften: lambda: errors.TooOften("no", retry_after=1),
     errors.UnknownFormat: lambda: errors.UnknownFormat("no", source="a"),
 }
 
 
-_ENDINGS = "(?:Error|NotFound|Format|Unavailable|Rejected)"
+_ENDINGS = "(?:Error|NotFound|Format|Unavailable|Rejected|SignedIn|Allowed|Often)"
 
 
 def _drawn() -> dict[str, str]:
@@ -152,7 +153,7 @@ def test_every_error_has_a_status(kind):
     status = errors.status_of(made)
 
     assert 400 <= status.http < 600
-    assert status.exit in {1, 2, 75}
+    assert status.exit in {1, 2, 75, 77}
     assert errors.status_of(RuntimeError()) == (500, 70)
 
 

@@ -78,6 +78,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
     Its index is brought up to date first or, without `wait`, meanwhile.
     """
     from broadsheet.factory import make_deep, make_embedder, make_newsroom, open_library
+    from broadsheet.readers.rules import Rules
 
     settings = settings_of(home=home)
     with (
@@ -92,6 +93,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
             unasked=settings["embedder_unasked"],
             upgrading=progress.upgrading,
             newsroom=lambda library: make_newsroom(settings, os.environ, library),
+            rules=Rules.of(settings),
         ) as library,
     ):
         _tell_upgrade(library)

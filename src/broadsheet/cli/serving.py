@@ -61,6 +61,7 @@ def serve(
 ) -> None:
     """Serve the web pages and the JSON API until stopped."""
     settings = settings_of(home=home, host=host, port=port)
+    _require_loopback(settings)
     with opened(home, wait=False) as library:
         if settings["schedule"] == "on" and library.newsroom.registry.enabled:
             library.newsroom.follow()
@@ -80,6 +81,7 @@ def demo(
     from broadsheet.present import Bar
 
     settings = settings_of(home=home or _demo_home(), host=host, port=port)
+    _require_loopback(settings)
     with opened(settings["home"]) as library:
         with Bar("records") as bar:
             import_one(library, starter.PAPERS, None, bar)
@@ -102,6 +104,24 @@ def _demo_home() -> Path | None:
     usual = load_config(flags, os.environ)["home"]
     home: Path = usual.value
     return home.with_name(f"{home.name}-demo") if usual.origin == "default" else None
+
+
+def _require_loopback(settings: dict[str, Any]) -> None:
+    """Refuse to serve a collection without a login to other machines; raises ConfigError."""
+    import ipaddress
+
+    from broadsheet.errors import ConfigError
+
+    host = settings["host"]
+    try:
+        is_near = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_near = host == "localhost"
+    if settings["shared"] == "off" and not is_near:
+        raise ConfigError(
+            f"host = {host!r}: a private collection has no login, so it is served to this machine "
+            "alone. `broadsheet share` makes it one with accounts"
+        )
 
 
 def _serve(library: Library, settings: dict[str, Any]) -> None:

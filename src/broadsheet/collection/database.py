@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from broadsheet.errors import SchemaVersionError, StoreError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration that this Broadsheet knows; a test holds it against the folder."""
 
 _BUSY_SECONDS = 30

@@ -24,6 +24,7 @@ _ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
     }
@@ -237,6 +238,18 @@ signals = Table(
     Column("key", Text, primary_key=True),
     Column("seen", String(20), primary_key=True),
     Column("value", Float, nullable=False),
+    # What was counted of one paper lies together, and only once.
+    sqlite_with_rowid=False,
+)
+
+# Which papers were counted last: triggers of `signals` write it, whoever changes a row there.
+counted = Table(
+    "counted",
+    metadata,
+    Column("sequence", _ROW_ID, primary_key=True),
+    Column("paper_id", _ROW_ID, nullable=False, unique=True),
+    # A number that was given is never given again, not even that of a row that is gone.
+    sqlite_autoincrement=True,
 )
 
 # About which papers a source was asked, and what it wants to know the next time.
@@ -273,4 +286,226 @@ rejects = Table(
     Column("excerpt", Text, nullable=False),
     Column("seen", String(20), nullable=False),
     Index("ix_rejects_source_place", "source", "place"),
+)
+
+# ---------------------------------------------------------------------------- people
+
+# Those who read: the first one is the owner, who was here before there was anyone else. Whoever
+# leaves keeps a row without a name, so that what others answered still stands beside something.
+readers = Table(
+    "readers",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("name", String(32), nullable=False, unique=True),
+    Column("shown", Text, nullable=False, server_default=""),
+    Column("email", String(254), unique=True),
+    Column("password", Text),
+    Column("role", String(8), nullable=False),
+    Column("state", String(8), nullable=False, server_default="active"),
+    Column("orcid", String(19)),
+    Column("joined", String(20), nullable=False),
+)
+
+# Who a reader is to somebody else who vouches for people: an OpenID issuer and its subject.
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", String(255), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("made", String(20), nullable=False),
+)
+
+# Of everything that lets somebody in only the SHA-256 is kept: who reads the record cannot use it.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("made", String(20), nullable=False),
+    Column("used", String(20), nullable=False),
+    Column("ends", String(20), nullable=False),
+    Column("agent", Text, nullable=False, server_default=""),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("purpose", String(12), nullable=False),
+    Column("email", String(254), nullable=False, index=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), index=True),
+    Column("facts", JSON, nullable=False, server_default="{}"),
+    Column("made", String(20), nullable=False),
+    Column("ends", String(20), nullable=False),
+    Column("used", String(20)),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("made", String(20), nullable=False),
+    Column("used", String(20)),
+    Column("ended", String(20)),
+)
+
+# ---------------------------------------------------------------------------- what people do
+#
+# Everything here names the paper that it was done to, for ever. After a merge it is read where
+# that paper leads (`papers.merged_into`), after an undo where it was: nothing has to move.
+
+# Every vote that was given or taken back, in order; `voted` is what they come to.
+votes = Table(
+    "votes",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("is_up", Boolean, nullable=False),
+    Column("at", String(20), nullable=False),
+)
+
+voted = Table(
+    "voted",
+    metadata,
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), primary_key=True, index=True),
+    Column("at", String(20), nullable=False),
+)
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("parent_id", _ROW_ID, ForeignKey("comments.id"), index=True),
+    Column("text", Text, nullable=False),
+    # shown, waiting (for a curator), hidden (by one), or deleted (by its writer).
+    Column("state", String(8), nullable=False),
+    Column("at", String(20), nullable=False, index=True),
+    Column("edited", String(20)),
+)
+
+# What a comment said before it was edited.
+wordings = Table(
+    "wordings",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("comment_id", _ROW_ID, ForeignKey("comments.id"), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("until", String(20), nullable=False),
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), primary_key=True),
+    Column("muted_id", _ROW_ID, ForeignKey("readers.id"), primary_key=True, index=True),
+    Column("at", String(20), nullable=False),
+)
+
+# What a reader should know of: an answer, a mention, a decision about something of theirs.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("kind", String(12), nullable=False),
+    Column("by_id", _ROW_ID, ForeignKey("readers.id")),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id")),
+    Column("comment_id", _ROW_ID, ForeignKey("comments.id")),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("at", String(20), nullable=False),
+    Column("seen", String(20)),
+)
+
+# `reader_id` is nobody where a test for spam reported it.
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), index=True),
+    Column("comment_id", _ROW_ID, ForeignKey("comments.id"), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("at", String(20), nullable=False),
+    Column("state", String(9), nullable=False, server_default="open", index=True),
+    Column("decided_by", _ROW_ID, ForeignKey("readers.id")),
+    Column("decided", String(20)),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("asked", Text, nullable=False),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), index=True),
+    # here (it was already), added, waiting (for a curator), refused.
+    Column("state", String(8), nullable=False, index=True),
+    # What was entered by hand, until it is filed; and why it was refused.
+    Column("record", JSON),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("at", String(20), nullable=False),
+    Column("decided_by", _ROW_ID, ForeignKey("readers.id")),
+    Column("decided", String(20)),
+)
+
+# What curators feature on the edition of a day.
+picks = Table(
+    "picks",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+    Column("day", String(10), nullable=False, index=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", String(20), nullable=False),
+    Column("ended", String(20)),
+)
+
+# Readers who say that they wrote a paper.
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), nullable=False, index=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("author", Text, nullable=False),
+    # email, orcid or asked: by what it was granted, or is to be.
+    Column("how", String(8), nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    # waiting, granted, refused or ended.
+    Column("state", String(8), nullable=False, index=True),
+    Column("at", String(20), nullable=False),
+    Column("decided_by", _ROW_ID, ForeignKey("readers.id")),
+    Column("decided", String(20)),
+)
+
+# Papers whose comments take no more.
+locks = Table(
+    "locks",
+    metadata,
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String(20), nullable=False),
+)
+
+# Everything that was done with a curator's or an admin's power, for ever.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), nullable=False, index=True),
+    Column("action", String(24), nullable=False),
+    # What it was done to, in words for people: `comment 12`, `reader ada`, `paper p7`.
+    Column("subject", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", String(20), nullable=False),
 )

@@ -1,22 +1,31 @@
 """The web application: routes, headers, and one place where errors become answers."""
 
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broadsheet import __version__, wire
-from broadsheet.errors import BroadsheetError, PaperNotFound, QueryError
+from broadsheet.errors import (
+    BroadsheetError,
+    NotSignedIn,
+    PaperNotFound,
+    QueryError,
+    TooOften,
+)
 from broadsheet.library import Clock, Library
 from broadsheet.papers.identity import parse_external_id
+from broadsheet.readers.permissions import Action
 from broadsheet.search.engine import Mode
 from broadsheet.web import views
 from broadsheet.web.api import PROBLEM, Json, api
@@ -27,6 +36,7 @@ from broadsheet.web.guard import Guard
 from broadsheet.web.pages import EXAMPLES, pages
 from broadsheet.web.site import Site, local_now
 from broadsheet.web.trending import trending
+from broadsheet.web.who import Door, Needs, is_asked_by_page
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +51,12 @@ HEADERS = {
 }
 RETRY_AFTER = "5"
 """Seconds after which a request that could not be answered may be tried again."""
+
+ROUTERS: dict[Action, tuple[APIRouter, ...]] = {
+    "read": (api, pages, editions, trending, exports),
+    "curate": (deciding,),
+}
+"""The routes, by what anybody must at least be allowed to do; some of them ask for more."""
 
 
 def create_app(
@@ -65,13 +81,12 @@ def create_app(
         # Its redirects would be absolute, built from the Host header.
         redirect_slashes=False,
     )
-    app.state.site = Site(library, page_size, mode, clock, Guard(names))
-    app.include_router(api)
-    app.include_router(pages)
-    app.include_router(editions)
-    app.include_router(trending)
-    app.include_router(exports)
-    app.include_router(deciding)
+    guard = Guard(names)
+    app.state.site = Site(library, page_size, mode, clock, guard)
+    for action, routers in ROUTERS.items():
+        for router in routers:
+            app.include_router(router, dependencies=[Depends(Needs(action))])
+    app.add_middleware(Door, library=library, guard=guard)
     app.add_middleware(_Headers)
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
@@ -135,11 +150,14 @@ def _answer(
 
 _HEADINGS = {
     400: "That cannot be understood",
+    401: "That needs an account",
     403: "That is not allowed",
     404: "That is not here",
     405: "That is not possible here",
     409: "That cannot be done",
     413: "That is too much",
+    422: "That cannot be taken",
+    429: "That was too often",
     500: "Something is wrong here",
     503: "Not just now",
 }
@@ -153,6 +171,9 @@ def _plain_problem(status: int, detail: str) -> wire.Json:
 async def _on_broadsheet_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BroadsheetError)  # noqa: S101 (registered for nothing else)
     problem = wire.problem(error)
+    if is_asked_by_page(request, error):
+        there = quote(f"{request.url.path}?{request.url.query}".rstrip("?"))
+        return RedirectResponse(f"/sign-in?next={there}", 303)
     if isinstance(error, QueryError):
         return _answer(
             request,
@@ -170,8 +191,17 @@ async def _on_broadsheet_error(request: Request, error: Exception) -> Response:
         return _answer(
             request, problem, template="missing.html", ident=error.id, elsewhere=elsewhere
         )
-    is_temporary = problem["status"] == HTTPStatus.SERVICE_UNAVAILABLE
-    return _answer(request, problem, {"Retry-After": RETRY_AFTER} if is_temporary else None)
+    return _answer(request, problem, _headers_of(error, problem["status"]))
+
+
+def _headers_of(error: BroadsheetError, status: int) -> dict[str, str]:
+    match error:
+        case TooOften():
+            return {"Retry-After": str(math.ceil(error.retry_after))}
+        case NotSignedIn():
+            return {"WWW-Authenticate": "Bearer"}
+    is_temporary = status == HTTPStatus.SERVICE_UNAVAILABLE
+    return {"Retry-After": RETRY_AFTER} if is_temporary else {}
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

@@ -29,7 +29,6 @@ _FORM = "application/x-www-form-urlencoded"
 @deciding.get("/duplicates")
 def duplicates(
     site: Here,
-    request: Request,
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
     done: int | None = None,
 ) -> HTMLResponse:
@@ -39,8 +38,7 @@ def duplicates(
     if not shown and page > 1:
         raise HTTPException(404, "There are not so many pages of pairs.")
     made = site.library.decisions(LOGGED)
-    return site.form_page(
-        request,
+    return site.page(
         "duplicates.html",
         pairs=[evidence.pair(p) for p in shown],
         page=page,

@@ -83,9 +83,9 @@ def search(
 
 
 @pages.get("/like")
-def ask_for_like(site: Here, request: Request) -> HTMLResponse:
+def ask_for_like(site: Here) -> HTMLResponse:
     """Return the form that takes a list of papers."""
-    return site.form_page(request, "like.html")
+    return site.page("like.html")
 
 
 async def _listed(site: Here, request: Request) -> str:
@@ -150,7 +150,6 @@ def _see_paper(paper_id: PaperId) -> RedirectResponse:
 @pages.get("/paper/{ident:path}")
 def paper(
     site: Here,
-    request: Request,
     ident: str,
     done: int | None = None,
     facet: Facet | None = None,
@@ -163,8 +162,7 @@ def paper(
     sheet = site.library.sheet(ident)
     if ident != format_paper_id(sheet.paper.id):
         return _see_paper(sheet.paper.id)
-    return site.form_page(
-        request,
+    return site.page(
         "paper.html",
         **_paper_facts(sheet),
         decisions=[evidence.told(d) for d in sheet.decisions],

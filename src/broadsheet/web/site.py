@@ -18,7 +18,8 @@ from broadsheet.papers import text
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.search.engine import Mode
 from broadsheet.web import narrowing, views
-from broadsheet.web.guard import COOKIE, FIELD, Guard
+from broadsheet.web.guard import COOKIE, Guard
+from broadsheet.web.who import visit
 
 _TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -97,21 +98,25 @@ class Site:
         return self._counted(self.library.last_change())
 
     def page(self, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
-        """Return the page that `template` makes of `facts`."""
-        facts.setdefault("q", "")
-        text = self.templates.get_template(template).render(today=self.clock().date(), **facts)
-        # A lone surrogate has no UTF-8; one hostile record must not take its page down.
-        return HTMLResponse(text.encode("utf-8", "replace"), status)
+        """Return the page that `template` makes of `facts`, and of who asks for it.
 
-    def form_page(self, request: Request, template: str, **facts: Any) -> HTMLResponse:
-        """Return a page with forms: they carry the token of the cookie that goes with it."""
-        cookie = self.guard.cookie(request.cookies.get(COOKIE))
-        made = self.page(template, form_token=(FIELD, self.guard.token(cookie)), **facts)
-        is_secure = request.url.scheme == "https"
-        made.set_cookie(COOKIE, cookie, secure=is_secure, httponly=True, samesite="strict")
-        # What stands between a browser and this server must not give one reader's form to another.
-        made.headers["Cache-Control"] = "private, no-cache"
-        made.headers["Vary"] = "Cookie"
+        Where it has forms they carry the token of the cookie that goes with it.
+        """
+        seen, house = visit(), self.library.accounts.rules
+        text = self.templates.get_template(template).render(
+            today=self.clock().date(), visit=seen, house=house,
+            **{"q": "", **facts},
+        )  # fmt: skip
+        # A lone surrogate has no UTF-8; one hostile record must not take its page down.
+        made = HTMLResponse(text.encode("utf-8", "replace"), status)
+        if seen.has_forms:
+            made.set_cookie(
+                COOKIE, seen.cookie, secure=seen.is_secure, httponly=True, samesite="strict"
+            )
+        if seen.has_forms or house.is_shared:
+            # What stands between a browser and this server must not give one's page to another.
+            made.headers["Cache-Control"] = "private, no-cache"
+            made.headers["Vary"] = "Cookie"
         return made
 
 

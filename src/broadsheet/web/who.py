@@ -1,0 +1,128 @@
+"""Who asks: found once for every request, and required by the routes."""
+
+from contextvars import ContextVar
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from broadsheet.errors import NotSignedIn
+from broadsheet.library import Library
+from broadsheet.readers.permissions import OWNER, STRANGER, VISITOR, Action, Actor
+from broadsheet.web.guard import COOKIE, FIELD, Guard, read_body
+
+SESSION = "broadsheet_session"
+"""The cookie of who has signed in."""
+BODY = 65_536
+"""Bytes that a request to the API may carry."""
+_JSON = "application/json"
+_BEARER = "bearer "
+
+
+class Visit:
+    """One request: who asks, and the token of the forms in the answer.
+
+    `is_program` if an API token said who: no browser sends one by itself.
+    """
+
+    def __init__(self, connection: HTTPConnection, actor: Actor, guard: Guard) -> None:
+        self.actor = actor
+        self.is_program = actor.scopes is not None
+        self.is_secure = connection.url.scheme in {"https", "wss"}
+        self.cookie = guard.cookie(connection.cookies.get(COOKIE))
+        self.has_forms = False
+        self._guard = guard
+
+    @property
+    def form_token(self) -> tuple[str, str]:
+        """The name and the value of the field that forms of this page carry."""
+        self.has_forms = True
+        return FIELD, self._guard.token(self.cookie)
+
+
+_visit: ContextVar[Visit] = ContextVar("visit")
+
+
+def visit() -> Visit:
+    """Return the request that is being answered."""
+    return _visit.get()
+
+
+class Door:
+    """Finds out who asks, before anything else is done with a request."""
+
+    def __init__(self, app: ASGIApp, library: Library, guard: Guard) -> None:
+        self.app = app
+        self._library = library
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http":
+            connection = HTTPConnection(scope)
+            _visit.set(Visit(connection, self._who(connection), self._guard))
+        await self.app(scope, receive, send)
+
+    def _who(self, connection: HTTPConnection) -> Actor:
+        accounts = self._library.accounts
+        if not accounts.rules.is_shared:
+            return OWNER
+        nobody = VISITOR if accounts.rules.is_public else STRANGER
+        said = connection.headers.get("authorization", "")
+        if said[: len(_BEARER)].lower() == _BEARER:
+            # A token that is nobody's lets read what all may; what needs more says what is wrong.
+            return accounts.by_token(said[len(_BEARER) :].strip()) or nobody
+        session = connection.cookies.get(SESSION)
+        return (session and accounts.by_session(session)) or nobody
+
+
+class Needs:
+    """A dependency of a route: gives who asks, or refuses whoever may not do this."""
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+
+    async def __call__(self) -> Actor:
+        """Return who asks; raises NotSignedIn or NotAllowed."""
+        actor = visit().actor
+        actor.require(self.action)
+        return actor
+
+
+Reader = Annotated[Actor, Depends(Needs("read"))]
+Voter = Annotated[Actor, Depends(Needs("vote"))]
+Commenter = Annotated[Actor, Depends(Needs("comment"))]
+Reporter = Annotated[Actor, Depends(Needs("report"))]
+Claimant = Annotated[Actor, Depends(Needs("claim"))]
+Submitter = Annotated[Actor, Depends(Needs("submit"))]
+Holder = Annotated[Actor, Depends(Needs("account"))]
+Curator = Annotated[Actor, Depends(Needs("curate"))]
+Moderator = Annotated[Actor, Depends(Needs("moderate"))]
+Admin = Annotated[Actor, Depends(Needs("administer"))]
+Comer = Annotated[Actor, Depends(Needs("enter"))]
+
+
+async def posted(request: Request) -> bytes:
+    """Return the JSON that a request to the API carries, `{}` if it carries nothing.
+
+    A browser that somebody is signed in with can be made to send a form from elsewhere, but no
+    JSON: that it must ask for first, and is never allowed.
+    """
+    seen = visit()
+    if not seen.is_program:
+        request.app.state.site.guard.check_sender(request.headers)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != _JSON:
+            raise HTTPException(415, f"What is sent here is {_JSON}.")
+    return await read_body(request, BODY) or b"{}"
+
+
+Posted = Annotated[bytes, Depends(posted)]
+
+
+def is_asked_by_page(request: Request, error: Exception) -> bool:
+    """Return whether a page that was asked for needs an account, so that signing in leads on."""
+    is_api = request.url.path.startswith(("/api", "/feeds"))
+    return isinstance(error, NotSignedIn) and request.method in {"GET", "HEAD"} and not is_api
