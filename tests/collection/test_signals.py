@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from broadsheet.collection import decisions, papers, signals
+from broadsheet.collection import decisions, papers, schema, signals
 from broadsheet.collection.database import Database
 from broadsheet.collection.signals import Observed
-from broadsheet.papers.types import ExternalId, PaperId, Record
+from broadsheet.papers.types import ExternalId, PaperId, Record, Signal
 
 NOW, LATER = "2026-03-17T06:30:00Z", "2026-03-18T06:30:00Z"
 ADA = ("Ada Lovelace",)
@@ -70,6 +71,15 @@ def test_signals_follow_papers_that_turn_out_to_be_one(connection: Connection):
     assert [o.value for o in signals.of_paper(connection, 1)] == [3, 5]
 
 
+@pytest.fixture(scope="module")
+def emptied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Give a record that holds one paper."""
+    with Database(tmp_path_factory.mktemp("home") / "broadsheet.db") as database:
+        with database.write() as opened:
+            papers.file(opened, [TIDES], NOW)
+        yield database
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 30), st.integers(0, 3)),
@@ -78,12 +88,11 @@ def test_signals_follow_papers_that_turn_out_to_be_one(connection: Connection):
         unique_by=lambda c: c[0],
     )
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_change_of_a_count_can_be_read_back(tmp_path_factory, counts: list[tuple[int, int]]):
+@settings(max_examples=40)
+def test_every_change_of_a_count_can_be_read_back(emptied: Database, counts: list[tuple[int, int]]):
     """Whatever is left out, the count at any past moment is the one that was last seen."""
-    home = tmp_path_factory.mktemp("home")
-    with Database(home / "broadsheet.db") as database, database.write() as connection:
-        papers.file(connection, [TIDES], NOW)
+    with emptied.write() as connection:
+        connection.execute(schema.signals.delete())
         last: dict[str, float] = {}
         for hour, value in sorted(counts, key=lambda c: c[0]):
             at = f"2026-03-{17 + hour // 24}T{hour % 24:02}:00:00Z"
@@ -93,3 +102,29 @@ def test_every_change_of_a_count_can_be_read_back(tmp_path_factory, counts: list
         for at, value in last.items():
             before = max(k for k in kept if k <= at)
             assert kept[before] == value
+
+
+def test_counts_that_say_when_they_were_seen_are_filed(connection: Connection):
+    """Others need somebody who says when that was; nothing is kept twice."""
+    own = (Signal("upvotes", 4, NOW), Signal("comments", 2))
+    record = replace(TIDES, signals=own)
+    papers.file(connection, [record, record], LATER)
+    assert signals.of_paper(connection, 1) == [seen(1, 4)]
+    assert papers.note_counts(connection, [record]) == 0
+    assert papers.note_counts(connection, [record], LATER) == 1
+    assert [(o.kind, o.seen) for o in signals.of_paper(connection, 1)] == [
+        ("comments", LATER), ("upvotes", NOW),
+    ]  # fmt: skip
+
+
+def test_feeds_that_tell_of_a_paper_are_counted(connection: Connection):
+    """Each feed once, however many entries it has for it; a paper that none tells of has none."""
+    keys = ("11111111:a", "11111111:b", "22222222:a")
+    told = [replace(TIDES, source=signals.FEED, key=key) for key in keys]
+    papers.file(connection, told[:2], NOW)
+    assert signals.note_mentions(connection, [PaperId(1), PaperId(2)], NOW) == 1
+    papers.file(connection, told, LATER)
+    assert signals.note_mentions(connection, [PaperId(1)], LATER) == 1
+    found = [o for o in signals.of_paper(connection, 1) if o.kind == "mentions"]
+    assert [(o.source, o.key, o.value) for o in found] == [("feed", "p1", 1), ("feed", "p1", 2)]
+    assert signals.of_paper(connection, 2) == []

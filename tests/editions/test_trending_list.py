@@ -8,13 +8,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broadsheet import wire
 from broadsheet.collection import signals
 from broadsheet.collection.signals import Observed
-from broadsheet.editions.trending_list import read_moment
+from broadsheet.editions import trending_list
+from broadsheet.editions.trending_list import TrendingLists, read_moment
 from broadsheet.errors import QueryError
 from broadsheet.library import Library
 from broadsheet.papers.types import PaperId, Record
@@ -83,20 +87,63 @@ def test_a_list_is_narrowed_by_a_query(counted: Library):
         counted.trending(query="sort:date")
 
 
+def test_a_query_may_match_more_than_are_asked_about(
+    counted: Library, monkeypatch: pytest.MonkeyPatch
+):
+    """Many papers are matched as a whole, with the same list of a category or of words."""
+    queries = ("cat:cs.CV", "coral orbit", "cat:cs.CV -glass", "cat:math.AG")
+    few = [counted.trending(at=NOON, query=q) for q in queries]
+    monkeypatch.setattr(trending_list, "_FEW", 0)
+    assert [counted.trending(at=NOON, query=q) for q in queries] == few
+    assert [f.total for f in few] == [2, 1, 1, 0]
+
+
+def test_standings_are_those_of_the_lists(counted: Library):
+    """Editions ask for papers of theirs; what nobody counted has no standing."""
+    lists = TrendingLists(counted.database, counted.index)
+    stamp = lists.stamp()
+    found = lists.standings([4, 1, 2, 99], NOON)
+    places = {p.paper.id: p for p in counted.trending(at=NOON).places}
+    assert found == {
+        n: (places[PaperId(n)].score, places[PaperId(n)].standing, places[PaperId(n)].reasons)
+        for n in (1, 2)
+    }
+    assert lists.standings([], NOON) == {}
+    assert lists.stamp() == stamp
+    with counted.database.write() as connection:
+        signals.note(connection, [Observed(PaperId(4), "stars", "hf", "4", when(NOON), 7)])
+    assert lists.stamp() != stamp
+    assert lists.standings([4], NOON)[4].reasons == ("7 stars",)
+
+
+def when(at: datetime) -> str:
+    """Return a time as it is kept."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@given(st.lists(st.integers(0, 5)), st.integers(1, 30))
+def test_the_first_papers_are_those_of_the_whole_order(drawn: list[int], limit: int):
+    """However many have equal scores, the first ones stand in order of score and id."""
+    ids, scores = np.arange(len(drawn)), np.array(drawn, np.float64)
+    whole = ids[np.lexsort((ids, -scores))]
+    assert trending_list._first(ids, scores, limit).tolist() == whole[:limit].tolist()
+
+
 def test_what_was_counted_is_read_as_columns(counted: Library):
-    """All papers or some, until a time, in order of the primary key."""
+    """All papers or some, in order of the primary key."""
     with counted.database.read() as connection:
-        whole = signals.until(connection, "2026-03-17T08:00:00Z")
-        some = signals.until(connection, "2026-03-17T08:00:00Z", [3, 1])
+        whole = signals.observations(connection)
+        some = signals.observations(connection, np.array([1, 3]))
         days = signals.announcements(connection)
-        own = signals.announcements(connection, [1, 4])
+        own = signals.announcements(connection, np.array([1, 4]))
     assert whole.names == (("upvotes", "hf"), ("stars", "hf"))
-    assert whole.paper.tolist() == [1, 1, 2, 3]
-    assert whole.series.tolist() == [0, 0, 1, 2]
-    assert whole.value.tolist() == [10, 38, 60, 148]
-    assert some.paper.tolist() == [1, 1, 3]
+    assert whole.paper.tolist() == [1, 1, 2, 2, 3, 3]
+    assert np.diff(whole.series).tolist() == [0, 1, 0, 1, 0]
+    assert whole.value.tolist() == [10, 38, 60, 90, 148, 212]
+    assert some.paper.tolist() == [1, 1, 3, 3]
+    assert sum(column.itemsize for column in whole[1:]) == 22
     assert datetime.fromtimestamp(int(whole.seen[0]), UTC).hour == 20
-    assert days.paper.tolist() == [1, 2, 3]
+    assert days.paper.tolist() == [1, 2, 3, 4]
     assert own.paper.tolist() == [1, 4]
     assert days.day[1] - days.day[0] == 1
 
@@ -118,7 +165,7 @@ def test_since_when_a_paper_is_known(library: Library, more: dict[str, Any], day
     for _ in library.file([Record("a", "1", "Sand", **more)], source="a", counts=Counter()):
         pass
     with library.database.read() as connection:
-        found = signals.announcements(connection, [1])
+        found = signals.announcements(connection, np.array([1]))
     assert date(1970, 1, 1) + timedelta(int(found.day[0])) == date.fromisoformat(day)
 
 

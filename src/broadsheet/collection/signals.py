@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
-from functools import lru_cache
-from itertools import chain, islice
-from typing import Any, NamedTuple, Self
+from itertools import chain
+from operator import ne
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
+    Integer,
     Select,
-    Text,
     case,
     cast,
     delete,
@@ -26,12 +24,18 @@ from sqlalchemy import (
 )
 
 from broadsheet.collection import schema
+from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.types import PaperId
 
 _SLOTS = ("paper_id", "kind", "source", "key", "seen")
+FEED = "feed"
+"""The source of records that stood in a feed."""
+_FEED_KEY = 8
+_SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 _CHUNK = 400
-_ROWS = 50_000
-_EPOCH = date(1970, 1, 1).toordinal()
+_ROWS = 2_000
+_EPOCH = 2_440_587.5
+"""The Julian day on which 1970 began."""
 
 
 class Observed(NamedTuple):
@@ -46,51 +50,121 @@ class Observed(NamedTuple):
 
 
 class Observations(NamedTuple):
-    """Observations as columns: `signal` is a number in `names`, which are (kind, source).
+    """Observations as columns, in order of paper, series and time: 22 bytes for each.
 
-    `series` numbers what was counted by one source under one key; `seen` is in whole seconds since
-    1970, in UTC.
+    `signal` is a number in `names`, which are (kind, source). `series` numbers what was counted by
+    one source under one key; `seen` is in whole seconds since 1970, in UTC.
     """
 
     names: tuple[tuple[str, str], ...]
-    paper: NDArray[np.int64]
-    signal: NDArray[np.int64]
-    series: NDArray[np.int64]
-    seen: NDArray[np.int64]
+    paper: NDArray[np.int32]
+    signal: NDArray[np.int16]
+    series: NDArray[np.int32]
+    seen: NDArray[np.uint32]
     value: NDArray[np.float64]
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[Any]]) -> Self:
-        """Return columns of rows like `Observed`, those of one series next to each other."""
+        """Return columns of rows like `Observed`, which are in order of the primary key."""
+        return cls.joined([list(rows)])
+
+    @classmethod
+    def joined(cls, batches: Iterable[Sequence[Sequence[Any]]]) -> Self:
+        """Return columns of rows that come a few at a time."""
         names: dict[tuple[str, str], int] = {}
-        parts = [np.empty((5, 0))]
+        parts = [cls._of([], names)]
         last: tuple[Any, ...] = ()
-        series, left = -1, iter(rows)
-        while batch := list(islice(left, _ROWS)):
-            papers, kinds, sources, keys, seen, values = zip(*batch, strict=True)
-            signal = [names.setdefault(n, len(names)) for n in zip(kinds, sources, strict=True)]
-            own = list(zip(papers, signal, keys, strict=True))
-            is_next = [one != before for one, before in zip(own, chain([last], own), strict=False)]
-            numbers = series + np.cumsum(is_next)
-            last, series = own[-1], int(numbers[-1])
-            times = list(map(_seconds, seen))
-            parts.append(np.array([papers, signal, numbers, times, values], np.float64))
-        columns = np.concatenate(parts, axis=1)
-        paper, number, series_of, at = columns[:4].astype(np.int64)
-        return cls(tuple(names), paper, number, series_of, at, columns[4])
+        for rows in filter(None, batches):
+            part = cls._of(rows, names)
+            first = parts[-1].series[-1:].sum() + (tuple(rows[0][:4]) != last)
+            parts.append(part._replace(series=part.series + np.int32(first)))
+            last = tuple(rows[-1][:4])
+        columns = (np.concatenate(c) for c in zip(*(p[1:] for p in parts), strict=True))
+        return cls(tuple(names), *columns)
+
+    @classmethod
+    def _of(cls, rows: Sequence[Sequence[Any]], names: dict[tuple[str, str], int]) -> Self:
+        """Return columns of a few rows; new signals are added to `names`."""
+        papers, kinds, sources, keys, seen, values = zip(*rows, strict=True) if rows else [()] * 6
+        paper = np.array(papers, np.int32)
+        signal = np.array(
+            [names.setdefault(n, len(names)) for n in zip(kinds, sources, strict=True)], np.int16
+        )
+        is_next = np.zeros(len(rows), bool)
+        is_next[1:] = np.fromiter(map(ne, keys[1:], keys), bool, max(len(keys) - 1, 0))
+        is_next[1:] |= (np.diff(paper) != 0) | (np.diff(signal) != 0)
+        series = np.cumsum(is_next, dtype=np.int32)
+        return cls((), paper, signal, series, _seconds(seen), np.array(values, np.float64))
+
+    def take(self, rows: NDArray[Any] | slice) -> Self:
+        """Return these rows."""
+        return self._replace(**{name: getattr(self, name)[rows] for name in self._fields[1:]})
+
+    def of_papers(self, papers: NDArray[Any]) -> Self:
+        """Return what was counted of some papers, which are in order."""
+        firsts = np.searchsorted(self.paper, papers.astype(np.int32))
+        counts = np.searchsorted(self.paper, papers.astype(np.int32), "right") - firsts
+        before = np.cumsum(counts) - counts
+        return self.take(np.repeat(firsts - before, counts) + np.arange(counts.sum()))
+
+    def with_papers(self, papers: NDArray[Any], fresh: Self) -> Self:
+        """Return these columns with what was counted of some papers read anew."""
+        names = dict.fromkeys((*self.names, *fresh.names))
+        number = {name: n for n, name in enumerate(names)}
+        signal = np.array([number[n] for n in fresh.names], np.int16)[fresh.signal]
+        # Rows of one series lie together, so that wherever the number changes another one begins.
+        series = fresh.series + (self.series[-1:].sum() + 1).astype(np.int32)
+        found = spliced(self[1:], (fresh.paper, signal, series, *fresh[4:]), papers)
+        found[2] = np.cumsum(np.diff(found[2], prepend=found[2][:1]) != 0, dtype=np.int32)
+        return type(self)(tuple(names), *found)
 
 
 class Announcements(NamedTuple):
     """The days on which papers were announced, since 1970, in order of paper."""
 
-    paper: NDArray[np.int64]
-    day: NDArray[np.int64]
+    paper: NDArray[np.int32]
+    day: NDArray[np.int32]
 
     @classmethod
     def of(cls, days: Mapping[int, str]) -> Self:
         """Return columns of ISO days."""
         papers = sorted(days)
-        return cls(np.array(papers, np.int64), np.array([_days(days[p]) for p in papers], np.int64))
+        told = np.array([days[p] for p in papers], "datetime64[D]")
+        return cls(np.array(papers, np.int32), told.astype(np.int32))
+
+    def of_papers(self, papers: NDArray[Any]) -> Self:
+        """Return the days of some papers."""
+        found = np.searchsorted(self.paper, papers)
+        found = found[found < len(self.paper)]
+        rows = found[self.paper[found] == papers[: len(found)]]
+        return type(self)(*(column[rows] for column in self))
+
+    def with_papers(self, papers: NDArray[Any], fresh: Self) -> Self:
+        """Return these days with those of some papers read anew."""
+        return type(self)(*spliced(self, fresh, papers))
+
+
+def spliced(
+    old: Sequence[NDArray[Any]], fresh: Sequence[NDArray[Any]], papers: NDArray[Any]
+) -> list[NDArray[Any]]:
+    """Return columns with the rows of some papers in place of what they were.
+
+    The first column is the paper, and all three are in order of it.
+    """
+    own = papers.astype(old[0].dtype)
+    found = [np.searchsorted(c, own, side) for c in (old[0], fresh[0]) for side in _SIDES]
+    places = np.stack(found, axis=1).tolist()
+    ends = [0, *(place[1] for place in places)]
+    return [
+        np.concatenate([
+            *chain.from_iterable(
+                (column[end:first], new[begin:until])
+                for end, (first, _, begin, until) in zip(ends, places, strict=False)
+            ),
+            column[ends[-1] :],
+        ])
+        for column, new in zip(old, fresh, strict=True)
+    ]  # fmt: skip
 
 
 def note(connection: Connection, found: Iterable[Observed]) -> int:
@@ -105,6 +179,26 @@ def note(connection: Connection, found: Iterable[Observed]) -> int:
     if fresh:
         connection.execute(insert(schema.signals), [o._asdict() for o in fresh])
     return len(fresh)
+
+
+def note_mentions(connection: Connection, papers: Iterable[PaperId], now: str) -> int:
+    """Keep how many feeds have an entry for each of some papers; return how many counts are new.
+
+    A feed that tells of a paper in several entries is one. Papers of which none tells have none.
+    """
+    table, found = schema.records.c, list[Observed]()
+    # What a feed's records are called begins with a hash of its address.
+    feeds = func.count(func.substr(table.key, 1, _FEED_KEY).distinct())
+    ids = sorted(set(papers))
+    for start in range(0, len(ids), _CHUNK):
+        statement = select(table.paper_id, feeds).where(
+            table.source == FEED, table.paper_id.in_(ids[start : start + _CHUNK])
+        )
+        found += [
+            Observed(paper, "mentions", FEED, format_paper_id(paper), now, float(count))
+            for paper, count in connection.execute(statement.group_by(table.paper_id))
+        ]
+    return note(connection, found)
 
 
 def _known(
@@ -143,61 +237,92 @@ def of_paper(connection: Connection, paper_id: int) -> list[Observed]:
     return [_observed(row) for row in connection.execute(statement)]
 
 
-def until(connection: Connection, at: str, papers: Sequence[int] | None = None) -> Observations:
-    """Return what was seen by `at`, a time like those of `seen`: of all papers, or of some."""
+class Stamp(NamedTuple):
+    """How far the record has come: the newest change of papers, and of what was counted."""
+
+    change: int
+    counted: int
+
+
+def stamp(connection: Connection) -> Stamp:
+    """Return how far the record has come; another stamp if anything may rank otherwise."""
+    changed, counted = schema.changes.c.sequence, schema.counted.c.sequence
+    newest = select(*(select(func.max(c)).scalar_subquery() for c in (changed, counted)))
+    return Stamp(*(n or 0 for n in connection.execute(newest).one()))
+
+
+def touched(connection: Connection, since: Stamp, papers: NDArray[Any]) -> NDArray[np.int64]:
+    """Return of which papers anything was counted since, and which of `papers` changed; in order.
+
+    `papers` are in order.
+    """
+    changes, counted = schema.changes.c, schema.counted.c
+    changed = select(changes.paper_id).distinct().where(changes.sequence > since.change)
+    again = select(counted.paper_id).where(counted.sequence > since.counted)
+    found = np.fromiter(connection.execute(changed).scalars(), np.int64)
+    fresh = np.fromiter(connection.execute(again).scalars(), np.int64)
+    return np.union1d(fresh, found[np.isin(found, papers)])
+
+
+def observations(connection: Connection, papers: NDArray[Any] | None = None) -> Observations:
+    """Return what was counted of all papers, or of some, which are in order."""
     table = schema.signals
-    statement = select(table).where(table.c.seen <= at).order_by(*table.primary_key.columns)
-    if papers is None:
-        return Observations.of(_raw(connection, [statement]))
-    chunks = (sorted(papers)[n : n + _CHUNK] for n in range(0, len(papers), _CHUNK))
-    return Observations.of(
-        _raw(connection, (statement.where(table.c.paper_id.in_(c)) for c in chunks))
-    )
+    statement = select(table).order_by(*table.primary_key.columns)
+    return Observations.joined(_batches(connection, statement, table.c.paper_id, papers))
 
 
-def announcements(connection: Connection, papers: Sequence[int] | None = None) -> Announcements:
-    """Return the day since which each paper with signals is known: of all, or of some.
+def announcements(connection: Connection, papers: NDArray[Any] | None = None) -> Announcements:
+    """Return the day since which each paper is known: of all, or of some, which are in order.
 
     It is the day on which a listing announced it, or presumably did; else of its submission or
     publication, the first of a month or year of which no more is known; else that of its edition.
     """
     table = schema.papers.c
-    counted = select(schema.signals.c.paper_id).distinct()
+    # All that is asked for is in `ix_papers_edition`, so that no abstract is read for it.
     statement = select(table.id, _known_since()).where(table.merged_into.is_(None))
-    if papers is None:
-        found = _raw(connection, [statement.where(table.id.in_(counted))])
-    else:
-        chunks = (papers[n : n + _CHUNK] for n in range(0, len(papers), _CHUNK))
-        found = _raw(connection, (statement.where(table.id.in_(c)) for c in chunks))
-    return Announcements.of(dict(map(tuple, found)))
+    rows = _batches(connection, statement, table.id, papers)
+    found = np.fromiter(chain.from_iterable(rows), [("paper", np.int32), ("day", np.int32)])
+    found.sort(order="paper")
+    return Announcements(found["paper"].copy(), found["day"].copy())
 
 
-def _known_since() -> ColumnElement[str]:
+def _known_since() -> ColumnElement[int]:
     table = schema.papers.c
-    latest = func.coalesce(func.nullif(table.edition, ""), func.substr(table.first_seen, 1, 10))
-    year = case(((table.basis != "page") & table.year.between(1000, 9999), cast(table.year, Text)))
-    known = func.coalesce(table.announced, table.submitted, table.published, year)
-    whole = func.substr(known + "-01-01", 1, 10)
+    size = func.length(table.day)
+    known = case(
+        (size == len("2026-03-17"), table.day),
+        (size == len("2026-03"), table.day + "-01"),
+        ((size == len("2026")) & (table.basis != "page"), table.day + "-01-01"),
+    )
     # A journal's month may lie ahead: no paper is announced later than it was filed.
-    is_told = table.basis.not_in(["announced", "presumed"]) & (whole < latest)
-    return case((is_told, whole), else_=latest)
+    is_told = table.basis.not_in(["announced", "presumed"]) & (known < table.edition)
+    since = case((is_told, known), else_=table.edition)
+    return cast(func.coalesce(func.julianday(since) - _EPOCH, 0), Integer)
 
 
-def _raw(connection: Connection, statements: Iterable[Select[Any]]) -> Iterator[Row[Any]]:
-    """Yield rows a few at a time, so that any number of them needs little memory."""
-    for statement in statements:
-        with connection.execution_options(yield_per=_ROWS).execute(statement) as rows:
-            yield from rows
+def _batches(
+    connection: Connection,
+    statement: Select[Any],
+    paper: ColumnElement[int],
+    papers: NDArray[Any] | None,
+) -> Iterator[Sequence[Any]]:
+    """Yield rows of all papers or of some, bare as the driver gives them: there may be millions."""
+    if papers is None:
+        statements = [statement]
+    else:
+        chunks = np.split(papers, range(_CHUNK, len(papers), _CHUNK))
+        statements = [statement.where(paper.in_(c.tolist())) for c in chunks]
+    for each in statements:
+        with connection.execute(each) as result:
+            cursor: Any = result.cursor
+            while batch := cursor.fetchmany(_ROWS):
+                yield batch
 
 
-@lru_cache(100_000)
-def _seconds(seen: str) -> int:
-    return int(datetime.fromisoformat(seen).timestamp())
-
-
-@lru_cache(20_000)
-def _days(day: str) -> int:
-    return date.fromisoformat(day).toordinal() - _EPOCH
+def _seconds(seen: Sequence[str]) -> NDArray[np.uint32]:
+    """Return the seconds since 1970 of times like `2026-03-17T06:30:00Z`."""
+    times = np.array(seen, "S20").astype("S19").astype("datetime64[s]")
+    return times.astype(np.int64).astype(np.uint32)
 
 
 def follow(

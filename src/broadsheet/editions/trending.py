@@ -1,7 +1,10 @@
 """Trending: one formula over what sources counted of papers, in two views, hot and rising. Pure.
 
+    learn(observed, announced, at, window=None) -> {(kind, source): Scale}
     hot(observed, announced, at, scales=None) -> Ranking
     rising(observed, announced, at, window="day", scales=None) -> Ranking
+    stand(observed, announced, at, scales) -> Standings, of all papers with little memory
+    moved(observed, announced, at, window) -> papers, all that `rising` can list
     Ranking.papers, .scores, .standings: arrays, best first; .scales: {(kind, source): Scale}
     Ranking.parts(paper) -> tuple[Part, ...]; .reasons(paper) -> tuple[str, ...]
 
@@ -12,9 +15,9 @@ for people stands in docs/trending.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +47,21 @@ PSEUDO = 20
 """So many papers with the usual middle and spread are added to those that are counted."""
 LEAST_SPREAD = 1.0
 """Doublings: where counts are all small and alike, twice as many is one unit and no more."""
+TIE = 1e-6
+"""So much of all doublings of a paper is added: what does not count otherwise parts equals."""
 CAP_TIMES = 3.0
 """A day's gain counts up to so many times what the 99th centile of a source's is."""
 CAP_LEAST = 20
 """With fewer gains than this, what is usual is not known, and the kind's own cap holds."""
+HERE = "here"
+"""The source of what readers do in this collection, where no change is missed."""
 WATCHED = 7
 """Days: a gain over longer than this says nothing of what is gained in a day."""
+_AT_ONCE = 500_000
+"""Observations that are ranked at once: memory stays flat, and they fit into a cache."""
 _Q90 = 1.2816  # standard deviations from the median to the 90th centile of a normal distribution
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -113,7 +122,8 @@ class Part(NamedTuple):
     `value` is the count as it was seen. `gained` is what of it counts in the window (for hot, since
     midnight), None if that is not known. `began` says what a gain is measured from: `zero` when the
     paper was announced, the count `before`, one that was `spread` evenly over the days between two
-    observations, or the first that was `seen`. `burst` is the greatest.
+    observations, or the first that was `seen`. `burst` is the greatest. What is left out has no
+    weight: with it the others would come to less, and nothing that was counted is against a paper.
     """
 
     kind: str
@@ -130,7 +140,7 @@ class Part(NamedTuple):
 class Ranking:
     """Papers in order, best first; ties stand in order of id. `at` is in seconds since 1970.
 
-    `standings` are z, the mean strength of what a paper has; `scores` are what is sorted by.
+    `standings` are z, what the strongest signals of a paper come to; `scores` are sorted by.
     """
 
     view: View
@@ -146,8 +156,7 @@ class Ranking:
     def parts(self, paper: int) -> tuple[Part, ...]:
         """Return what a paper's standing is made of, the strongest first; nothing if unlisted."""
         first, last = np.searchsorted(self._table.paper, [paper, paper + 1])
-        found = [self._part(row) for row in range(int(first), int(last))]
-        return tuple(sorted(found, key=lambda p: (-p.weight * p.strength, p.kind)))
+        return _counting([self._part(row) for row in range(int(first), int(last))])
 
     def reasons(self, paper: int) -> tuple[str, ...]:
         """Return the parts of a paper in words: `38 upvotes in 2 days`, `212 stars (+64 today)`."""
@@ -172,6 +181,70 @@ class Ranking:
         )  # fmt: skip
 
 
+class Standings(NamedTuple):
+    """How papers stand, in order of id: z, the day of announcement, and whether any count is not 0.
+
+    A hot list is in order of `z - age / TAU`, and one of all time in order of `z`.
+    """
+
+    paper: Ints
+    z: Floats
+    day: Ints
+    is_some: Bools
+
+    def hot(self, at: int) -> Floats:
+        """Return the scores of hot lists at a time."""
+        return np.round(self.z - (at / DAY - self.day.astype(np.float64)) / TAU, 9)
+
+
+def learn(
+    observed: Observations,
+    announced: Announcements,
+    at: int,
+    window: Window | None = None,
+    *,
+    caps: Mapping[Name, float] | None = None,
+) -> dict[Name, Scale]:
+    """Return how counts are to be read as of `at`: for hot, or what is gained in a window.
+
+    What was not counted by then has the usual scale of its kind. `caps` need not be learned again
+    where they are known; then `observed` may be that of the papers that `moved` alone.
+    """
+    span = _span(at, window)
+    names = observed.names
+    limits = _caps(observed, announced, span, caps or {})
+    told = (_largest(_counts(part, announced, span, limits)) for part in _portions(observed))
+    columns = [(c.signal, c.measure) for c in told]
+    signal, measure = map(np.concatenate, zip(*columns, strict=True))
+    return {
+        name: _scale(measure[signal == number], name[0], limits[number])
+        for number, name in enumerate(names)
+    }
+
+
+def stand(
+    observed: Observations,
+    announced: Announcements,
+    at: int,
+    *,
+    scales: Mapping[Name, Scale],
+) -> Standings:
+    """Return how every paper with signals stands as of `at`, by scales that are known."""
+    span, caps = _span(at), _told_caps(observed.names, scales)
+    found = [_standings(_counts(part, announced, span, caps), observed.names, scales)
+             for part in _portions(observed)]  # fmt: skip
+    return Standings._make(np.concatenate(columns) for columns in zip(*found, strict=True))
+
+
+def moved(observed: Observations, announced: Announcements, at: int, window: Window) -> Ints:
+    """Return the papers of which anything was seen within a window, or that are as young."""
+    days = DAYS.get(window)
+    since = at - days * DAY if days else 0
+    young = announced.paper[announced.day.astype(np.int64) * DAY >= since]
+    seen = observed.paper[(observed.seen > max(since, 0)) & (observed.seen <= at)]
+    return np.union1d(seen, young).astype(np.int64)
+
+
 def hot(
     observed: Observations,
     announced: Announcements,
@@ -184,9 +257,7 @@ def hot(
     Reddit's idea: z - age/TAU orders as z + announced/TAU does, so that without new signals no
     two papers change places. Pass the `scales` of an earlier ranking to keep to them.
     """
-    counts, caps = _counts(observed, announced, at, phase=0, days=1, is_hot=True, scales=scales)
-    counts = counts._replace(measure=counts.value - counts.cut)
-    return _ranked(counts, caps, "hot", "all", at, observed.names, scales)
+    return _ranked(observed, announced, at, None, scales)
 
 
 def rising(
@@ -203,12 +274,7 @@ def rising(
     window began with nothing, and one first seen within it is measured from then on. `all` takes
     the counts themselves.
     """
-    days = DAYS.get(window)
-    phase = at % DAY if days else 0
-    counts, caps = _counts(
-        observed, announced, at, phase=phase, days=days, is_hot=False, scales=scales
-    )
-    return _ranked(counts, caps, "rising", window, at, observed.names, scales)
+    return _ranked(observed, announced, at, window, scales)
 
 
 # ---------------------------------------------------------------------------- what was counted
@@ -258,37 +324,68 @@ class _Counts(NamedTuple):
         return _Counts._make(column[rows] for column in self)
 
 
-def _counts(
-    observed: Observations,
-    announced: Announcements,
-    at: int,
-    *,
-    phase: int,
-    days: int | None,
-    is_hot: bool,
-    scales: Mapping[Name, Scale] | None,
-) -> tuple[_Counts, Floats]:
-    """Return what each signal of each paper is at `at` and gained in `days`, and the caps."""
-    steps = _steps(observed, announced, at, phase)
-    of_readers = np.array([kind in _OF_READERS for kind, _ in observed.names], bool)
-    is_older = steps.is_first & ~of_readers[steps.signal]
-    caps = _caps(steps, is_older, observed.names, scales or {})
+class _Span(NamedTuple):
+    """What is counted: until `at`, in `days` that end `phase` seconds after midnight, or ever.
+
+    For hot, gains are those since midnight, and told only.
+    """
+
+    at: int
+    phase: int
+    days: int | None
+    is_hot: bool
+
+    @property
+    def until(self) -> int | None:
+        """The last day before the window; None if it has no beginning."""
+        return None if self.days is None else -((self.phase - self.at) // DAY) - self.days
+
+
+def _span(at: int, window: Window | None = None) -> _Span:
+    if window is None:
+        return _Span(at, 0, 1, is_hot=True)
+    days = DAYS.get(window)
+    return _Span(at, at % DAY if days else 0, days, is_hot=False)
+
+
+def _portions(observed: Observations) -> Iterator[Observations]:
+    """Yield observations a part at a time, those of one paper always together."""
+    first, size = 0, len(observed.paper)
+    is_in_order = bool(np.all(np.diff(observed.paper) >= 0))
+    while True:
+        last = min(first + _AT_ONCE, size) if is_in_order else size
+        if last < size:
+            last = int(np.searchsorted(observed.paper, observed.paper[last], "right"))
+        yield observed.take(slice(first, last))
+        first = last
+        if first >= size:
+            return
+
+
+def _counts(observed: Observations, announced: Announcements, span: _Span, caps: Floats) -> _Counts:
+    """Return what each signal of each paper is at a time, and what it gained."""
+    steps = _steps(observed, announced, span)
     excess = np.maximum(steps.gain - caps[steps.signal] * steps.days, 0.0)
     # What a paper had gathered long before anybody looked is no burst that can be told.
     excess[steps.is_first & (steps.days > WATCHED)] = 0.0
     cut = _cuts(steps, excess)
-    until = None if days is None else -((phase - at) // DAY) - days
-    counts = _gains(steps, cut, until, phase)
-    is_cut = steps.day > until if until is not None and not is_hot else np.ones(len(cut), bool)
-    return _with_bursts(counts, steps, np.where(is_cut, excess, 0.0)), caps
+    until = span.until
+    exact = np.array([source == HERE for _, source in observed.names], bool)
+    counts = _gains(steps, cut, until, span.phase, exact)
+    if span.is_hot:
+        counts = counts._replace(measure=counts.value - counts.cut)
+    elif until is not None:
+        excess = np.where(steps.day > until, excess, 0.0)
+    return _with_bursts(counts, steps, excess)
 
 
-def _steps(observed: Observations, announced: Announcements, at: int, phase: int) -> _Steps:
+def _steps(observed: Observations, announced: Announcements, span: _Span) -> _Steps:
     """Take what was seen by `at` of papers that were announced by then, and nothing else."""
+    at, phase = span.at, span.phase
     is_known, born = _born(observed.paper, announced)
-    rows = np.flatnonzero(is_known & (born * DAY <= at) & (observed.seen <= at))
-    rows = _in_order(rows, observed.series[rows], observed.seen[rows])
-    day = -((phase - observed.seen[rows]) // DAY)
+    seen_by_then = np.flatnonzero(is_known & (born * DAY <= at) & (observed.seen <= at))
+    rows = _in_order(seen_by_then, observed.series[seen_by_then], observed.seen[seen_by_then])
+    day = -((phase - observed.seen[rows].astype(np.int64)) // DAY)
     is_last = _ends(observed.series[rows])
     # Of an old paper also the first one is kept: what came after it on that day is known.
     is_old = day + (phase - born[rows] * DAY) // DAY > 1
@@ -306,7 +403,7 @@ def _steps(observed: Observations, announced: Announcements, at: int, phase: int
 
 def _in_order(rows: Ints, series: Ints, seen: Ints) -> Ints:
     """Return rows by series and time, as the record gives them: no series has a time twice."""
-    step, time = np.diff(series), np.diff(seen)
+    step, time = np.diff(series), np.diff(seen.astype(np.int64))
     if np.all((step > 0) | ((step == 0) & (time > 0))):
         return rows
     return rows[np.lexsort((seen, series))]
@@ -317,7 +414,7 @@ def _born(papers: Ints, announced: Announcements) -> tuple[Bools, Ints]:
     if not len(announced.paper):
         return np.zeros(len(papers), bool), np.zeros(len(papers), np.int64)
     found = np.minimum(np.searchsorted(announced.paper, papers), len(announced.paper) - 1)
-    return announced.paper[found] == papers, announced.day[found]
+    return announced.paper[found] == papers, announced.day[found].astype(np.int64)
 
 
 def _ends(column: Ints) -> Bools:
@@ -326,21 +423,36 @@ def _ends(column: Ints) -> Bools:
 
 
 def _caps(
-    steps: _Steps, is_older: Bools, names: tuple[Name, ...], scales: Mapping[Name, Scale]
+    observed: Observations, announced: Announcements, span: _Span, known: Mapping[Name, float]
 ) -> Floats:
-    """Return the most that counts per day, for each signal.
+    """Return the most that counts per day, for each signal."""
+    names = observed.names
+    if all(name in known for name in names):
+        return np.array([known[name] for name in names], np.float64)
+    told = [_gained(part, announced, span) for part in _portions(observed)]
+    signal, gains = map(np.concatenate, zip(*told, strict=True))
+    return np.array(
+        [known.get(name, _cap(gains[signal == number], _kind(name[0]).cap))
+         for number, name in enumerate(names)], np.float64,
+    )  # fmt: skip
 
-    A first count of what may be older than the paper (`is_older`) says nothing of a usual day.
+
+def _gained(
+    observed: Observations, announced: Announcements, span: _Span
+) -> tuple[NDArray[np.int16], Floats]:
+    """Return the gains per day that tell what is usual, and of which signals they are.
+
+    A first count of what may be older than the paper says nothing of a usual day.
     """
+    steps = _steps(observed, announced, span)
+    of_readers = np.array([kind in _OF_READERS for kind, _ in observed.names], bool)
+    is_older = steps.is_first & ~of_readers[steps.signal]
     is_telling = (steps.gain > 0) & (steps.days <= WATCHED) & ~is_older
-    caps = np.empty(len(names))
-    for number, name in enumerate(names):
-        if name in scales:
-            caps[number] = scales[name].cap
-            continue
-        own = is_telling & (steps.signal == number)
-        caps[number] = _cap(steps.gain[own] / steps.days[own], _kind(name[0]).cap)
-    return caps
+    return steps.signal[is_telling], steps.gain[is_telling] / steps.days[is_telling]
+
+
+def _told_caps(names: tuple[Name, ...], scales: Mapping[Name, Scale]) -> Floats:
+    return np.array([scales[name].cap for name in names], np.float64)
 
 
 def _cap(gains: Floats, least: float) -> float:
@@ -366,19 +478,27 @@ def _cuts(steps: _Steps, excess: Floats) -> Floats:
     return cut
 
 
-def _gains(steps: _Steps, cut: Floats, until: int | None, phase: int) -> _Counts:
-    """Return a row for each series: what it was last, and what it gained after the day `until`."""
+def _gains(steps: _Steps, cut: Floats, until: int | None, phase: int, exact: Bools) -> _Counts:
+    """Return a row for each series: what it was last, and what it gained after the day `until`.
+
+    Of `exact` signals every change is seen: they were nothing before the first, and between two
+    they were what the former said.
+    """
     starts, ends = np.flatnonzero(steps.is_first), np.flatnonzero(steps.is_last)
     counted = steps.value - cut
+    began: Ints
     if until is None:
         is_new, began, gained = np.ones(len(ends), bool), np.zeros_like(ends), counted[ends]
     else:
+        is_exact = exact[steps.signal[ends]]
         is_new = steps.announced[ends] * DAY >= until * DAY + phase
-        base, share, began = _bases(steps, starts, ends, until)
+        was_none = is_exact & ~is_new & (steps.day[starts] > until)
+        base, share, began = _bases(steps, starts, ends, until, is_exact)
         after = np.minimum(base + 1, ends)
         start = counted[base] + share * (counted[after] - counted[base])
-        gained = np.maximum(counted[ends] - np.where(is_new, 0.0, start), 0.0)
-        gained = np.where(is_new | (base < ends), gained, np.nan)
+        gained = np.maximum(counted[ends] - np.where(is_new | was_none, 0.0, start), 0.0)
+        gained = np.where(is_new | was_none | (base < ends), gained, np.nan)
+        began = np.where(was_none, _BEGAN.index("before"), began)
     none = np.zeros(len(ends))
     return _Counts(
         steps.paper[ends], steps.signal[ends], steps.announced[ends], steps.value[ends], cut[ends],
@@ -386,18 +506,20 @@ def _gains(steps: _Steps, cut: Floats, until: int | None, phase: int) -> _Counts
     )  # fmt: skip
 
 
-def _bases(steps: _Steps, starts: Ints, ends: Ints, until: int) -> tuple[Ints, Floats, Ints]:
+def _bases(
+    steps: _Steps, starts: Ints, ends: Ints, until: int, is_exact: Bools
+) -> tuple[Ints, Floats, Ints]:
     """Return from which step on each series is measured, and how that was found.
 
     It is the last one until the day `until`. Where the next one came days later, `share` of what
-    lies between them was gained by then: nobody looked, so it is spread evenly.
+    lies between them was gained by then: nobody looked, so it is spread evenly, unless it is exact.
     """
     if not len(starts):
         return starts, np.zeros(0), starts
     earlier = np.add.reduceat(steps.day <= until, starts, dtype=np.int64)
     base = starts + np.maximum(earlier - 1, 0)
     gap = np.maximum(steps.day[np.minimum(base + 1, ends)] - steps.day[base], 1)
-    share = np.clip((until - steps.day[base]) / gap, 0.0, 1.0)
+    share = np.where(is_exact, 0.0, np.clip((until - steps.day[base]) / gap, 0.0, 1.0))
     return base, share, np.where(earlier == 0, 3, np.where(share > 0, 2, 1))
 
 
@@ -417,36 +539,87 @@ def _with_bursts(counts: _Counts, steps: _Steps, excess: Floats) -> _Counts:
 
 
 def _ranked(
-    counts: _Counts,
-    caps: Floats,
-    view: View,
-    window: Window,
+    observed: Observations,
+    announced: Announcements,
     at: int,
-    names: tuple[Name, ...],
+    window: Window | None,
     scales: Mapping[Name, Scale] | None,
 ) -> Ranking:
-    counts = _largest(counts)
-    learned = {name: _scale(counts, n, name, caps[n]) for n, name in enumerate(names)}
-    learned |= scales or {}
-    counts = _strongest(_measured(counts, names, learned), names)
-    firsts = np.flatnonzero(np.roll(_ends(counts.paper), 1))
-    weights = np.array([_kind(kind).weight for kind, _ in names])[counts.signal]
-    if not len(firsts):
-        none = np.zeros(0)
-        return Ranking(view, window, at, counts.paper, none, none, learned, counts, names)
-    total = np.add.reduceat(weights, firsts)
-    standings = np.add.reduceat(weights * counts.strength, firsts) / (PRIOR + total)
-    ages = at / DAY - counts.announced[firsts]
-    scores = np.round(standings - ages / TAU if view == "hot" else standings, 9)
-    papers = counts.paper[firsts]
-    order = np.lexsort((papers, -scores))
-    if view == "rising":
-        moved = np.maximum.reduceat(counts.measure, firsts) > 0
-        order = order[moved[order]]
-        counts = counts.take(np.isin(counts.paper, papers[order]))
+    names, known = observed.names, dict(scales or {})
+    if not all(name in known for name in names):
+        caps = {name: scale.cap for name, scale in known.items()}
+        known = learn(observed, announced, at, window, caps=caps) | known
+    span = _span(at, window)
+    counts = _read(_counts(observed, announced, span, _told_caps(names, known)), names, known)
+    found = _summed(counts, names)
+    view: View = "hot" if window is None else "rising"
+    scores = found.hot(at) if window is None else np.round(found.z, 9)
+    order = np.lexsort((found.paper, -scores))
+    if window is not None:
+        order = order[found.is_some[order]]
+        counts = counts.take(np.isin(counts.paper, found.paper[order]))
     return Ranking(
-        view, window, at, papers[order], scores[order], standings[order], learned, counts, names
-    )
+        view, window or "all", at, found.paper[order], scores[order], found.z[order], known,
+        counts, names,
+    )  # fmt: skip
+
+
+def _standings(counts: _Counts, names: tuple[Name, ...], scales: Mapping[Name, Scale]) -> Standings:
+    return _summed(_read(counts, names, scales), names)
+
+
+def _read(counts: _Counts, names: tuple[Name, ...], scales: Mapping[Name, Scale]) -> _Counts:
+    """Return one row for each paper and kind, with its strength."""
+    return _strongest(_measured(_largest(counts), names, scales), names)
+
+
+def _summed(counts: _Counts, names: tuple[Name, ...]) -> Standings:
+    firsts = np.flatnonzero(np.roll(_ends(counts.paper), 1))
+    weights = np.array([_kind(kind).weight for kind, _ in names], np.float64)[counts.signal]
+    if not len(firsts):
+        return Standings(counts.paper, np.zeros(0), counts.announced, np.zeros(0, bool))
+    z = _greatest(counts.paper, firsts, weights, counts.strength)
+    doublings = np.log2(1 + np.maximum(counts.measure, 0.0))
+    z += TIE * np.add.reduceat(weights * doublings, firsts)
+    is_some = np.maximum.reduceat(counts.measure, firsts) > 0
+    return Standings(counts.paper[firsts], z, counts.announced[firsts], is_some)
+
+
+def _greatest(paper: Ints, firsts: Ints, weights: Floats, strength: Floats) -> Floats:
+    """Return for each paper the most that any of its signals come to together.
+
+    Where one is above the middle, the strongest ones do, as many as raise what those before them
+    come to; else it is one alone.
+    """
+    best = np.maximum.reduceat(weights * strength / (PRIOR + weights), firsts)
+    sizes = np.diff(firsts, append=len(paper))
+    several = np.flatnonzero(sizes > 1)
+    # Most papers have one signal: only the others are put in order.
+    rows = np.flatnonzero(np.repeat(sizes > 1, sizes))
+    rows = rows[np.lexsort((-strength[rows], paper[rows]))]
+    starts = np.cumsum(sizes[several]) - sizes[several]
+    weight, added = np.zeros(len(several)), np.zeros(len(several))
+    for rank in range(int(sizes.max())):
+        has_more = sizes[several] > rank
+        chosen = rows[starts[has_more] + rank]
+        weight[has_more] += weights[chosen]
+        added[has_more] += weights[chosen] * strength[chosen]
+        best[several] = np.maximum(best[several], added / (PRIOR + weight))
+    return best
+
+
+def _counting(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Return the parts of a paper, strongest first, with no weight for those that do not count."""
+    ranked = sorted(parts, key=lambda p: (-p.strength, p.kind))
+    groups = [[p] for p in ranked] + [ranked[:n] for n in range(2, len(ranked) + 1)]
+    chosen = max(groups, key=_together, default=[])
+    told = (p if p in chosen else p._replace(weight=0.0) for p in ranked)
+    return tuple(sorted(told, key=lambda p: (-p.weight * p.strength, not p.weight, p.kind)))
+
+
+def _together(parts: Sequence[Part]) -> float:
+    added = sum((p.weight * p.strength for p in parts), 0.0)
+    return added / (PRIOR + sum(p.weight for p in parts))
 
 
 def _largest(counts: _Counts) -> _Counts:
@@ -457,14 +630,14 @@ def _largest(counts: _Counts) -> _Counts:
     return counts.take(_ends(counts.paper) | _ends(counts.signal))
 
 
-def _scale(counts: _Counts, number: int, name: Name, cap: float) -> Scale:
+def _scale(measures: Floats, kind: str, cap: float) -> Scale:
     """Return how a signal is distributed: the middle of all, and the spread of what is not zero.
 
     Most papers gain no citation in a week. They are what is ordinary, but say nothing of how far
     apart those are that gain some.
     """
-    usual = _kind(name[0])
-    found = np.log2(1 + np.maximum(counts.measure[counts.signal == number], 0.0))
+    usual = _kind(kind)
+    found = np.log2(1 + np.maximum(measures, 0.0))
     some = found[found > 0]
     middle, spread = usual.middle, usual.spread
     if len(found):
@@ -481,8 +654,8 @@ def _mixed(learned: float, usual: float, papers: int) -> float:
 
 def _measured(counts: _Counts, names: tuple[Name, ...], scales: Mapping[Name, Scale]) -> _Counts:
     """Return counts with their strengths: how many spreads above the middle each is."""
-    middle = np.array([scales[name].middle for name in names])[counts.signal]
-    spread = np.array([scales[name].spread for name in names])[counts.signal]
+    middle = np.array([scales[name].middle for name in names], np.float64)[counts.signal]
+    spread = np.array([scales[name].spread for name in names], np.float64)[counts.signal]
     doublings = np.log2(1 + np.maximum(counts.measure, 0.0))
     return counts._replace(strength=(doublings - middle) / spread)
 

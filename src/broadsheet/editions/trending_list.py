@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from broadsheet.collection import papers, signals
+from broadsheet.collection import papers
 from broadsheet.collection.database import Database
-from broadsheet.editions.edition import narrowing
-from broadsheet.editions.trending import Name, Part, Ranking, Scale, View, Window, hot, rising
+from broadsheet.editions.narrowing import narrowing
+from broadsheet.editions.trending import Name, Part, Ranking, Scale, View, Window
+from broadsheet.editions.trending_counts import Counts
 from broadsheet.errors import QueryError
 from broadsheet.papers.types import Paper
 from broadsheet.search import query as language
 from broadsheet.search.index import Index
+
+_FEW = 10_000
+"""Of more papers than this it is not asked which of them match a query, but which papers do."""
+
+Ids = NDArray[Any]
 
 
 class TrendingPlace(NamedTuple):
@@ -48,12 +55,21 @@ class Trending:
     scales: Mapping[Name, Scale]
 
 
+class Standing(NamedTuple):
+    """How a paper stands: `score` is what hot lists are sorted by, `z` the same without age."""
+
+    score: float
+    z: float
+    reasons: tuple[str, ...]
+
+
 class TrendingLists:
     """What is trending in a collection, now or as of any moment. Safe to share between threads."""
 
     def __init__(self, database: Database, index: Index) -> None:
         self._database = database
         self._index = index
+        self._counts = Counts(database)
 
     def trending(
         self, view: View, window: Window, at: datetime, query: str = "", *, limit: int = 20
@@ -65,44 +81,90 @@ class TrendingLists:
         """
         asked = language.parse(query)
         wanted = narrowing(asked, "this list")
-        at = at.astimezone(UTC).replace(microsecond=0)
-        with self._database.read() as connection:
-            observed = signals.until(connection, at.strftime("%Y-%m-%dT%H:%M:%SZ"))
-            announced = signals.announcements(connection)
-        ranking = _ranking(view, window, observed, announced, int(at.timestamp()))
-        rows = np.arange(len(ranking.papers))
+        moment = int(at.timestamp())
+        ids, scores = self._scored(view, window, moment)
         if wanted is not None:
-            found = self._index.matching((), wanted, sorted(ranking.papers.tolist()))
-            rows = np.flatnonzero(np.isin(ranking.papers, found))
-        places = self._places(ranking, rows[:limit])
+            among = sorted(ids.tolist()) if len(ids) <= _FEW else None
+            is_wanted = np.isin(ids, self._index.matching((), wanted, among))
+            ids, scores = ids[is_wanted], scores[is_wanted]
+        first = _first(ids, scores, limit)
+        ranking = self._ranking(view, window, moment, np.sort(first))
+        places = self._places(ranking)
         return Trending(
-            view, ranking.window, at, str(asked), len(rows), places, dict(ranking.scales)
-        )
+            view, ranking.window, datetime.fromtimestamp(moment, UTC), str(asked), len(ids),
+            places, _told_scales(ranking.scales, places),
+        )  # fmt: skip
 
-    def _places(self, ranking: Ranking, rows: NDArray[np.intp]) -> tuple[TrendingPlace, ...]:
+    def stamp(self) -> Hashable:
+        """Return another value once a list of today may be another: anything was counted or filed.
+
+        Scales are learned anew at midnight in UTC, which it does not tell.
+        """
+        return self._counts.stamp()
+
+    def standings(
+        self, papers: Sequence[int], at: datetime, most: int | None = None
+    ) -> Mapping[int, Standing]:
+        """Return how those of `papers` stand of which anything but zeros was counted by `at`.
+
+        They are in order of z, highest first; of very many only the first `most` are told.
+        """
+        ranking = self._counts.hot(np.unique(np.array(papers, np.int64)), int(at.timestamp()))
+        order = np.lexsort((ranking.papers, -ranking.standings))
+        columns = (ranking.papers, ranking.scores, ranking.standings)
+        rows = zip(*(c[order].tolist() for c in columns), strict=True)
+        # Where nothing but zeros was counted, nothing lies above the middle.
+        some = (r for r in rows if r[2] > 0 or any(p.value for p in ranking.parts(r[0])))
+        return {
+            paper: Standing(score, z, ranking.reasons(paper))
+            for paper, score, z in islice(some, most)
+        }
+
+    def _scored(self, view: View, window: Window, at: int) -> tuple[Ids, NDArray[np.float64]]:
+        """Return the papers of a view and what they are sorted by."""
+        if view == "rising" and window != "all":
+            ranking = self._counts.rising(at, window)
+            return ranking.papers, ranking.scores
+        found = self._counts.standings(at)
+        if view == "hot":
+            return found.paper, found.hot(at)
+        return found.paper[found.is_some], np.round(found.z[found.is_some], 9)
+
+    def _ranking(self, view: View, window: Window, at: int, papers: Ids) -> Ranking:
+        """Return some papers with their parts."""
+        if view == "hot":
+            return self._counts.hot(papers, at)
+        return self._counts.rising(at, window, papers)
+
+    def _places(self, ranking: Ranking) -> tuple[TrendingPlace, ...]:
         with self._database.read() as connection:
-            read = papers.fetch(connection, ranking.papers[rows].tolist())
+            read = papers.fetch(connection, ranking.papers.tolist())
         found: dict[int, Paper] = {p.id: p for p in read}
+        columns = (ranking.papers, ranking.scores, ranking.standings)
         return tuple(
             TrendingPlace(
-                found[paper], float(ranking.scores[row]), float(ranking.standings[row]),
+                found[paper], score, z,
                 ranking.age(paper), ranking.reasons(paper), ranking.parts(paper),
             )
-            for row in rows.tolist()
-            if (paper := int(ranking.papers[row])) in found
+            for paper, score, z in zip(*(c.tolist() for c in columns), strict=True)
+            if paper in found
         )  # fmt: skip
 
 
-def _ranking(
-    view: View,
-    window: Window,
-    observed: signals.Observations,
-    announced: signals.Announcements,
-    at: int,
-) -> Ranking:
-    if view == "hot":
-        return hot(observed, announced, at)
-    return rising(observed, announced, at, window)
+def _first(ids: Ids, scores: NDArray[np.float64], limit: int) -> Ids:
+    """Return the best of papers, those of equal scores in order of their ids."""
+    if limit < len(ids):
+        is_near = scores >= np.partition(scores, -limit)[-limit]
+        ids, scores = ids[is_near], scores[is_near]
+    return ids[np.lexsort((ids, -scores))][:limit]
+
+
+def _told_scales(
+    scales: Mapping[Name, Scale], places: Sequence[TrendingPlace]
+) -> dict[Name, Scale]:
+    """Return the scales that were learned from any paper, or that a place was read by."""
+    used = {(part.kind, part.source) for place in places for part in place.parts}
+    return {name: scale for name, scale in scales.items() if scale.papers or name in used}
 
 
 def read_moment(text: str) -> datetime:

@@ -22,7 +22,6 @@ from broadsheet.collection import harvests, runs, signals
 from broadsheet.collection import papers as store
 from broadsheet.collection.database import Database
 from broadsheet.collection.harvests import Listed, Stand
-from broadsheet.collection.signals import Observed
 from broadsheet.errors import RecordError, SourceError, StoreError
 from broadsheet.harvest import outcome, staleness
 from broadsheet.harvest.outcome import PartReport, Verdict
@@ -313,26 +312,18 @@ class Harvester:
         with suppress(_Undone), self._database.write() as connection:
             records = _with_texts(connection, given)
             done = list(zip(records, store.file(connection, records, self.stamp()), strict=True))
-            counted = self._note_signals(connection, records)
+            counted = self._note_counts(connection, records)
             if number is None:
                 raise _Undone
             runs.set_aside_again(connection, number, source, errors, self.stamp())
             also(connection)
         return Kept(done, counted)
 
-    def _note_signals(self, connection: Connection, records: Sequence[Record]) -> int:
-        counted = [r for r in records if r.signals]
-        if not counted:
-            return 0
-        papers = store.papers_of(connection, [(r.source, r.key) for r in counted])
-        now = self.stamp()
-        return signals.note(
-            connection,
-            (
-                Observed(papers[r.source, r.key], s.kind, r.source, r.key, now, s.value)
-                for r in counted
-                for s in r.signals
-            ),
+    def _note_counts(self, connection: Connection, records: Sequence[Record]) -> int:
+        told = [(r.source, r.key) for r in records if r.source == signals.FEED]
+        mentioned = store.papers_of(connection, told).values() if told else ()
+        return store.note_counts(connection, records, self.stamp()) + signals.note_mentions(
+            connection, mentioned, self.stamp()
         )
 
     def before(self, records: Sequence[Record]) -> dict[Key, Record]:

@@ -20,10 +20,14 @@ class ExternalId(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """How much attention a source counted: as `upvotes`, `stars` or `citations`."""
+    """How much attention a source counted: as `upvotes`, `stars` or `citations`.
+
+    `seen` is when, as `2026-03-17T06:30:00Z`; empty for a source that is asked now.
+    """
 
     kind: str
     value: float
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import orjson
 from broadsheet.errors import RecordError
 from broadsheet.papers.identity import NAMESPACES, parse_external_id
 from broadsheet.papers.text import clean, title_key
-from broadsheet.papers.types import ExternalId, Record
+from broadsheet.papers.types import ExternalId, Record, Signal
 
 MAX_TITLE: Final = 2_000
 """Characters; a longer "title" is a page or an abstract in the wrong field."""
@@ -58,6 +58,19 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "links": ("links",),
 }
 """The names that each field is read from, the best first; docs/import.md shows this table."""
+
+COUNTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "upvotes": ("upvotes",),
+    "comments": ("comments", "num_comments", "numComments"),
+    "stars": ("stars", "github_stars", "githubStars"),
+    "citations": ("citations", "citation_count", "citationCount", "cited_by_count"),
+    "linked_models": ("linked_models", "numTotalModels"),
+    "linked_datasets": ("linked_datasets", "numTotalDatasets"),
+    "mentions": ("mentions",),
+}
+"""The names of counts, kept as observations of the time that is said; docs/import.md shows it."""
+TIMES: Final = ("snapshot_at", "retrieved_at", "seen_at")
+"""The names of the time at which an object says that its counts were seen."""
 
 # What Broadsheet itself wrote is read as it was meant: nothing is derived, turned or guessed.
 _OWN_FORM = 1
@@ -181,6 +194,7 @@ class _Draft:
             withdrawn=self._withdrawn(abstract, comment),
             links=links,
             extra=self.extra,
+            signals=() if self.is_own else _signals(self.obj),
         )
         self._weigh()
         return record
@@ -602,8 +616,55 @@ def _name(person: object) -> str:
     return " ".join(p for p in parts if isinstance(p, str))
 
 
+# Counts.
+
+
+def _signals(obj: Mapping[str, Any]) -> tuple[Signal, ...]:
+    """Return the counts of an object that says when they were seen; else none, for none is known.
+
+    They stay in `extra` too, as the object gave them.
+    """
+    seen = next(filter(None, (parse_moment(obj[n]) for n in TIMES if n in obj)), None)
+    if seen is None:
+        return ()
+    counted = (
+        (kind, next((obj[n] for n in names if _is_count(obj.get(n))), None))
+        for kind, names in COUNTS.items()
+    )
+    return tuple(Signal(kind, float(value), seen) for kind, value in counted if value is not None)
+
+
+def _is_count(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value < _MOST and value == int(value)
+
+
+def parse_moment(value: object) -> str | None:
+    """Return the moment that a text names as `2026-03-17T06:30:00Z`; a day is its end; else None.
+
+    A moment without a zone is in UTC.
+    """
+    if not isinstance(value, str) or len(value) > 64:  # noqa: PLR2004
+        return None
+    text = value.strip()
+    if _DAY.fullmatch(text):
+        day = _written_day(text)
+        return f"{day}T23:59:59Z" if day and day[:4] in _COUNTED else None
+    if not _MOMENT.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if str(moment.year) in _COUNTED else None
+
+
 # Days.
 
+_MOST = 2**53
+_COUNTED = frozenset(map(str, range(1971, 2100)))
+"""Years in which somebody may have counted what is read by the second since 1970."""
 _FIRST_YEAR, _LAST_YEAR = 1400, 2200
 _YEAR = re.compile(r"(?:1[4-9]|2[01])\d\d(?:\.0)?")
 _MONTH = re.compile(r"(\d{4})-(\d{1,2})")

@@ -332,5 +332,5 @@ def _log_what_is_counted() -> None:
             f"""CREATE TRIGGER tr_signals_{event.lower()} AFTER {event} ON signals BEGIN
             DELETE FROM counted WHERE paper_id = {row}.paper_id;
             INSERT INTO counted (paper_id) VALUES ({row}.paper_id);
-            END"""
+            END"""  # noqa: S608 (the words are in the line above)
         )
