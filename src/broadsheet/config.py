@@ -17,6 +17,7 @@ PREFIX = "BROADSHEET_"
 FILE_NAME = "broadsheet.toml"
 OPENAI = "https://api.openai.com/v1"
 OPENAI_KEY = "OPENAI_API_KEY"
+MAIL_PASSWORD = "BROADSHEET_MAIL_PASSWORD"  # noqa: S105 (the name of a variable)
 
 
 class Setting(NamedTuple):
@@ -120,6 +121,56 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 def _address(text: str) -> str:
     return _url(text) if text else ""
+
+
+def _issuer(text: str) -> str:
+    # It is compared letter by letter with what the issuer says, a slash at its end included.
+    if text:
+        _url(text)
+        if not is_protected(text):
+            raise ValueError("must be an https:// address")
+    return text
+
+
+def is_protected(url: str) -> bool:
+    """Return whether nobody on the way can read what is sent there: https, or this machine."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return bool(host) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host, by name or address, is this machine."""
+    is_one = re.fullmatch(r"127(\.\d{1,3}){3}", host, re.ASCII)
+    return host in {"localhost", "::1"} or bool(is_one)
+
+
+def _mail(text: str) -> str:
+    if not text or (text.startswith("folder:") and text != "folder:"):
+        return text
+    parts = urlsplit(text)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("must be smtp://[USER@]HOST[:PORT], smtps://… or folder:PATH")
+    if parts.password is not None or parts.fragment or parts.port == 0:
+        raise ValueError("must be an address alone; the password is an environment variable's")
+    if parts.query not in {"", "tls=starttls", "tls=none"} or (parts.query and text[4] == "s"):
+        raise ValueError("can have ?tls=starttls or ?tls=none behind it, and smtps:// nothing")
+    if parts.username and parts.query == "tls=none" and not is_loopback(parts.hostname):
+        raise ValueError("sends no password unprotected to another machine: leave ?tls=none out")
+    return text
+
+
+def _sender(text: str) -> str:
+    _, mark, rest = text.rpartition("<")
+    if mark and (rest == ">" or not rest.endswith(">") or not text.isprintable()):
+        raise ValueError("must be ADDRESS or NAME <ADDRESS>")
+    _contact(rest.removesuffix(">") if mark else text)
+    return text
 
 
 def _switch(text: str) -> str:
@@ -252,6 +303,29 @@ SETTINGS = (
         "",
         "The address at which readers reach what is shared, for links in letters and feeds.",
     ),
+    Setting(
+        "mail",
+        _mail,
+        "",
+        "What sends letters: smtp://[USER@]HOST[:PORT], smtps://[USER@]HOST[:PORT] or folder:PATH.",
+        is_shown=False,
+    ),
+    Setting("mail_from", _sender, "", "Whom letters are from: ADDRESS or NAME <ADDRESS>."),
+    Setting(
+        "mail_password_variable",
+        _variable,
+        MAIL_PASSWORD,
+        "The environment variable with the password of the user in `mail`.",
+        is_shown=False,
+    ),
+    Setting(
+        "openid_issuer",
+        _issuer,
+        "",
+        "Who else may say who a reader is: an OpenID Connect issuer, such as https://orcid.org.",
+    ),
+    Setting("openid_client", str, "", "The client id that the issuer knows this collection by."),
+    Setting("openid_name", str, "", "What the issuer is called on the pages; else its host."),
     Setting(
         "submit_role",
         _one_of("reader", "curator"),

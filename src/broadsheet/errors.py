@@ -20,6 +20,7 @@ BroadsheetError
 │   └── RecordError            .place .reason: one record is set aside, the run goes on
 ├── StoreError                 .temporary: locked, full, corrupt
 │   └── SchemaVersionError     the home was made by a newer Broadsheet
+├── MailError                  .temporary: a letter cannot be handed over
 ├── SearchIndexError           an index cannot be read or written
 └── EmbeddingError             .temporary: a model is missing, broken or away
 
@@ -162,6 +163,14 @@ class SchemaVersionError(StoreError):
     """The home was made by a newer Broadsheet than this one."""
 
 
+class MailError(BroadsheetError):
+    """A letter cannot be handed over; `temporary` says whether trying again may help."""
+
+    def __init__(self, message: str, *, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.temporary = temporary
+
+
 class SearchIndexError(BroadsheetError):
     """A derived index cannot be read or written; the record is not affected."""
 
@@ -202,9 +211,9 @@ def status_of(error: BaseException) -> Status:  # noqa: C901, PLR0911 (a table, 
             return Status(404, 1)
         case StoreError(temporary=True) | EmbeddingError(temporary=True) | SearchIndexError():
             return Status(503, 75)
-        case SourceUnavailable():
+        case SourceUnavailable() | MailError(temporary=True):
             return Status(503, 75)
-        case SourceError():
+        case SourceError() | MailError():
             return Status(502, 1)
         case BroadsheetError():
             return Status(500, 1)

@@ -18,6 +18,7 @@ from broadsheet.search.feeding import UNASKED
 
 if TYPE_CHECKING:
     from broadsheet.harvest.newsroom import Newsroom
+    from broadsheet.readers.accounts import Post
     from broadsheet.search.endpoint import Endpoint
 
 DATABASE = "broadsheet.db"
@@ -60,6 +61,30 @@ def make_newsroom(
     )
     registry = Registry(config.source_tables(text, str(file)), environ, str(file))
     return Newsroom(library.database, registry, rules, library.keep_up, library.clock)
+
+
+def make_post(
+    settings: Mapping[str, Any], environ: Mapping[str, str], tell: Callable[[str], None]
+) -> Post | None:
+    """Return what sends letters as the settings say, None if nothing does.
+
+    `tell` gets a sentence about each letter that could not be sent. Raises ConfigError where it is
+    not said whom letters are from, or the password is missing.
+    """
+    place, sender = str(settings["mail"]), str(settings["mail_from"])
+    if not place:
+        return None
+    if not sender:
+        raise ConfigError("mail_from is not set: letters are from somebody, as papers@example.org")
+    variable = str(settings["mail_password_variable"])
+    password = environ.get(variable, "").strip() if variable else ""
+    if urlsplit(place).username and not password:
+        raise ConfigError(
+            f"mail names a user, whose password is not in {variable or 'any variable'}"
+        )
+    from broadsheet.delivery.mail import Outbox, mailer_of  # noqa: PLC0415
+
+    return Outbox(mailer_of(place, sender, password), tell)
 
 
 def make_embedder(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Embedder:
@@ -165,6 +190,7 @@ def open_library(
     upgrading: Callable[[str, int, int], None] | None = None,
     newsroom: Callable[[Library], Newsroom] | None = None,
     rules: Rules = PRIVATE,
+    post: Post | None = None,
 ) -> Library:
     """Return the library in `home`, made if there is none, its index brought up to date.
 
@@ -175,7 +201,8 @@ def open_library(
     work for `deep_share` of one core's time. A home of an earlier schema is upgraded after a
     backup, of which `upgrading` is told what is done and the bytes of it;
     `library.database.upgraded` says that it happened. `newsroom` makes its sources once they are
-    needed; without it there are none to harvest. `rules` say who may come in, and do what.
+    needed; without it there are none to harvest. `rules` say who may come in, and do what; `post`
+    sends letters to them, and is closed with the library.
 
     Raises StoreError if the home cannot be used and EmbeddingError if the model is damaged.
     """
@@ -196,6 +223,7 @@ def open_library(
             newsroom=newsroom,
             deep_share=deep_share,
             rules=rules,
+            post=post,
         )
         if not wait:
             library.follow(progress=progress)

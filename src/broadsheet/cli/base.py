@@ -16,6 +16,7 @@ from broadsheet import __version__
 if TYPE_CHECKING:
     from broadsheet.library import Library
     from broadsheet.present import Bar
+    from broadsheet.readers.permissions import Actor
     from broadsheet.search.engine import Mode
 
 # Everything below the surface is imported inside the commands, so that `--help` is instant.
@@ -37,6 +38,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many to show.")]
 ModeName = Annotated[
     str | None, typer.Option("--mode", help="hybrid, text (words) or vector (meaning).")
+]
+As = Annotated[
+    str,
+    typer.Option("--as", help="The reader who does it; else the owner.", show_default=False),
 ]
 Ident = Annotated[str, typer.Argument(help="p12, an arXiv id, a DOI, an ACL id or a link.")]
 
@@ -77,7 +82,13 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
 
     Its index is brought up to date first or, without `wait`, meanwhile.
     """
-    from broadsheet.factory import make_deep, make_embedder, make_newsroom, open_library
+    from broadsheet.factory import (
+        make_deep,
+        make_embedder,
+        make_newsroom,
+        make_post,
+        open_library,
+    )
     from broadsheet.readers.rules import Rules
 
     settings = settings_of(home=home)
@@ -93,11 +104,16 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
             unasked=settings["embedder_unasked"],
             upgrading=progress.upgrading,
             newsroom=lambda library: make_newsroom(settings, os.environ, library),
-            rules=Rules.of(settings),
+            rules=Rules.of(settings, os.environ),
+            post=make_post(settings, os.environ, _tell_letter),
         ) as library,
     ):
         _tell_upgrade(library)
         yield library
+
+
+def _tell_letter(words: str) -> None:
+    typer.echo(f"broadsheet: {words}", err=True)
 
 
 def _tell_upgrade(library: Library) -> None:
@@ -144,6 +160,13 @@ class CatchingUp:
         if self._bar is not None:
             self._bar.__exit__(None, None, None)
             self._bar = None
+
+
+def acting(library: Library, name: str) -> Actor:
+    """Return the reader of this name, or the owner: whoever has the files may do anything."""
+    from broadsheet.readers.permissions import OWNER
+
+    return library.accounts.actor(name) if name else OWNER
 
 
 def mode_of(name: str | None, home: Path | None) -> Mode:

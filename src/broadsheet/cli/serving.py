@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,6 +137,8 @@ def _serve(library: Library, settings: dict[str, Any]) -> None:
     names = [settings["host"], *filter(None, settings["names"].split(","))]
     pages = create_app(library, page_size=settings["page_size"], mode=settings["mode"], names=names)
     server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False))
+    # Among threads that compute, the one that takes requests waits so long for each of them.
+    sys.setswitchinterval(0.0005)
     server.run(sockets=[listener])
 
 

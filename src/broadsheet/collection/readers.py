@@ -1,42 +1,219 @@
-"""Readers in the record: their accounts, and what lets them in."""
+"""Readers in the record: their accounts, who vouches for them, all that is kept of them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
-from broadsheet.collection import schema
+from broadsheet.collection import schema, votes
+from broadsheet.papers.identity import format_paper_id
+
+_readers, _identities = schema.readers.c, schema.identities.c
+_COLUMNS = (
+    _readers.id, _readers.name, _readers.shown, _readers.email, _readers.role, _readers.state,
+    _readers.orcid, _readers.joined, _readers.password.is_not(None),
+)  # fmt: skip
 
 
-class Held(NamedTuple):
-    """An account as far as it says who asks; `scopes` are those of the token, if it was one."""
+class Account(NamedTuple):
+    """An account; `state` is active, banned or deleted."""
 
     id: int
     name: str
+    shown: str
+    email: str | None
     role: str
-    scopes: list[str] | None = None
+    state: str
+    orcid: str | None
+    joined: str
+    has_password: bool
 
 
-def of_session(connection: Connection, digest: str, now: str) -> Held | None:
-    """Return the active reader whose session has this digest and has not ended by `now`."""
-    table, readers = schema.sessions.c, schema.readers.c
-    statement = (
-        select(readers.id, readers.name, readers.role)
-        .join(schema.sessions, table.reader_id == readers.id)
-        .where(table.digest == digest, table.ends > now, readers.state == "active")
-    )
-    row = connection.execute(statement).first()
-    return Held(*row) if row else None
+class Identity(NamedTuple):
+    """Who a reader is to an OpenID issuer."""
+
+    issuer: str
+    subject: str
+    made: str
 
 
-def of_token(connection: Connection, digest: str) -> Held | None:
-    """Return the active reader whose API token has this digest and was not ended."""
-    table, readers = schema.tokens.c, schema.readers.c
-    statement = (
-        select(readers.id, readers.name, readers.role, table.scopes)
-        .join(schema.tokens, table.reader_id == readers.id)
-        .where(table.digest == digest, table.ended.is_(None), readers.state == "active")
-    )
-    row = connection.execute(statement).first()
-    return Held(*row) if row else None
+def by_id(connection: Connection, reader: int) -> Account:
+    """Return an account that is there."""
+    row = connection.execute(select(*_COLUMNS).where(_readers.id == reader)).one()
+    return Account(*row)
+
+
+def by_name(connection: Connection, name: str) -> Account | None:
+    """Return the account of this name, which is in small letters."""
+    row = connection.execute(select(*_COLUMNS).where(_readers.name == name)).first()
+    return Account(*row) if row else None
+
+
+def by_email(connection: Connection, email: str) -> Account | None:
+    """Return the account with this address, in its usual form."""
+    row = connection.execute(select(*_COLUMNS).where(_readers.email == email)).first()
+    return Account(*row) if row else None
+
+
+def password_of(connection: Connection, reader: int) -> str | None:
+    """Return the hash of a reader's password, None if there is none."""
+    statement = select(_readers.password).where(_readers.id == reader)
+    found: str | None = connection.execute(statement).scalar_one()
+    return found
+
+
+def everybody(connection: Connection) -> list[tuple[Account, str | None]]:
+    """Return all accounts that were not deleted, each with when a session of it was last used."""
+    sessions = schema.sessions.c
+    last = select(func.max(sessions.used)).where(sessions.reader_id == _readers.id)
+    statement = select(*_COLUMNS, last.scalar_subquery()).where(_readers.state != "deleted")
+    return [
+        (Account(*row[:-1]), row[-1]) for row in connection.execute(statement.order_by(_readers.id))
+    ]
+
+
+def add(connection: Connection, values: Mapping[str, Any], now: str) -> int:
+    """Keep a new account with these values of columns; return its row."""
+    statement = insert(schema.readers).values({**values, "joined": now})
+    return int(connection.execute(statement.returning(_readers.id)).scalar_one())
+
+
+def change(connection: Connection, reader: int, **values: Any) -> None:
+    """Change columns of an account."""
+    connection.execute(update(schema.readers).where(_readers.id == reader).values(**values))
+
+
+def is_last_admin(connection: Connection, reader: int) -> bool:
+    """Return whether nobody else could administer if this reader could not."""
+    admins = select(_readers.id).where(_readers.role == "admin", _readers.state == "active")
+    return connection.execute(admins).scalars().all() == [reader]
+
+
+# ---------------------------------------------------------------------------- identities
+
+
+def by_identity(connection: Connection, issuer: str, subject: str) -> Account | None:
+    """Return the account of whom an issuer vouches for."""
+    of = (_identities.issuer == issuer, _identities.subject == subject)
+    statement = select(*_COLUMNS).join(schema.identities, _identities.reader_id == _readers.id)
+    row = connection.execute(statement.where(*of)).first()
+    return Account(*row) if row else None
+
+
+def add_identity(connection: Connection, reader: int, issuer: str, subject: str, now: str) -> None:
+    """Keep who a reader is to an issuer."""
+    row = {"issuer": issuer, "subject": subject, "reader_id": reader, "made": now}
+    connection.execute(insert(schema.identities), [row])
+
+
+def end_identity(connection: Connection, reader: int, issuer: str) -> bool:
+    """Forget who a reader is to an issuer, and an ORCID iD that it vouched for.
+
+    Returns whether that was known.
+    """
+    mine = (_identities.reader_id == reader, _identities.issuer == issuer)
+    is_vouched = _readers.orcid.in_(select(_identities.subject).where(*mine))
+    known = update(schema.readers).where(_readers.id == reader, is_vouched)
+    connection.execute(known.values(orcid=None))
+    return bool(connection.execute(delete(schema.identities).where(*mine)).rowcount)
+
+
+def identities(connection: Connection, reader: int) -> list[Identity]:
+    """Return who vouches for a reader."""
+    columns = (_identities.issuer, _identities.subject, _identities.made)
+    statement = select(*columns).where(_identities.reader_id == reader).order_by(*columns)
+    return [Identity(*row) for row in connection.execute(statement)]
+
+
+# ---------------------------------------------------------------------------- all of a reader
+
+_KEPT: tuple[Table, ...] = (
+    schema.identities, schema.sessions, schema.letters, schema.tokens, schema.votes, schema.voted,
+    schema.comments, schema.mutes, schema.notices, schema.reports, schema.submissions,
+    schema.picks, schema.claims, schema.locks, schema.actions,
+)  # fmt: skip
+_PEOPLE = {"muted_id": "muted", "by_id": "by", "decided_by": "decided_by"}
+_SECRET = {"password", "digest", "reader_id"}
+
+
+def everything(connection: Connection, reader: int) -> dict[str, Any]:
+    """Return all that is kept of a reader, by table, without what lets anybody in."""
+    mine = select(schema.readers).where(_readers.id == reader)
+    account = connection.execute(mine).mappings().one()
+    told: dict[str, Any] = {"account": _plain(dict(account), {})}
+    names = {row.id: row.name for row in connection.execute(select(_readers.id, _readers.name))}
+    for table in _KEPT:
+        keys = list(table.primary_key)
+        rows = connection.execute(
+            select(table).where(table.c.reader_id == reader).order_by(*keys)
+        ).mappings()
+        told[str(table.name)] = [_plain(dict(row), names) for row in rows]
+    _with_wordings(connection, told["comments"])
+    return told
+
+
+def _plain(row: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
+    """Return a row as its reader may have it: papers and people by name.
+
+    The names of columns are texts of a kind of their own, which not everything writes as JSON.
+    """
+    told = {}
+    for key, value in row.items():
+        if key == "paper_id":
+            told["paper"] = None if value is None else format_paper_id(value)
+        elif key in _PEOPLE:
+            told[_PEOPLE[key]] = names.get(value)
+        elif key not in _SECRET:
+            told[str(key)] = value
+    return told
+
+
+def _with_wordings(connection: Connection, comments: list[dict[str, Any]]) -> None:
+    table = schema.wordings.c
+    mine = {comment["id"]: comment for comment in comments}
+    for comment in comments:
+        comment["earlier"] = []
+    statement = select(table.comment_id, table.text, table.until).order_by(table.id)
+    for number, text, until in connection.execute(statement.where(table.comment_id.in_(mine))):
+        mine[number]["earlier"].append({"text": text, "until": until})
+
+
+def forget(connection: Connection, reader: int, now: str) -> None:
+    """Let go of all that tells who a reader was, and of what they wrote.
+
+    The row of the account stays, without a name, so that what others answered still stands beside
+    something; so does each comment as an empty place. Their votes count no more, which `votes`
+    notes as taking them back. What they did for all (picks, submissions, decisions) stays.
+    """
+    _unwrite(connection, reader, now)
+    votes.withdraw(connection, reader, now)
+    for gone in (schema.identities, schema.sessions, schema.letters, schema.tokens, schema.claims):
+        connection.execute(delete(gone).where(gone.c.reader_id == reader))
+    connection.execute(delete(schema.notices).where(schema.notices.c.reader_id == reader))
+    mutes = schema.mutes.c
+    either = (mutes.reader_id == reader) | (mutes.muted_id == reader)
+    connection.execute(delete(schema.mutes).where(either))
+    _unname(connection, reader, f"gone-{reader}")
+    nobody = {"name": f"gone-{reader}", "shown": "", "email": None, "password": None}
+    change(connection, reader, **nobody, role="reader", state="deleted", orcid=None)
+
+
+def _unname(connection: Connection, reader: int, name: str) -> None:
+    """Let the log, and what others were told, not say any more who a reader was."""
+    told, log = schema.notices.c, schema.actions.c
+    connection.execute(update(schema.notices).where(told.by_id == reader).values(text=""))
+    before = f"reader {by_id(connection, reader).name}"
+    lines = update(schema.actions).where(log.subject == before)
+    connection.execute(lines.values(subject=f"reader {name}"))
+
+
+def _unwrite(connection: Connection, reader: int, now: str) -> None:
+    table = schema.comments.c
+    mine = table.reader_id == reader
+    papers = connection.execute(select(table.paper_id).distinct().where(mine)).scalars().all()
+    own = select(table.id).where(mine)
+    connection.execute(delete(schema.wordings).where(schema.wordings.c.comment_id.in_(own)))
+    connection.execute(update(schema.comments).where(mine).values(text="", state="deleted"))
+    votes.settle(connection, papers, now)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Lock
+from collections.abc import Callable, Sequence
+from threading import Event, Lock
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -16,14 +16,15 @@ T = TypeVar("T")
 class Together:
     """Writes to one record; safe to share between threads.
 
-    Whoever has the turn carries out what all others have asked for meanwhile, in one transaction:
-    a commit takes as long as the disk takes, however much is in it.
+    One of those who wait carries out what all of them have asked for, in one transaction: a commit
+    takes as long as the disk takes, however much is in it. Meanwhile others come, of whom the
+    first is next, so that nobody waits longer than two transactions.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._list = Lock()
-        self._turn = Lock()
+        self._lock = Lock()
+        self._is_led = False
         self._waiting: list[_Change] = []
 
     def write(self, change: Callable[[Connection], T]) -> T:
@@ -33,16 +34,33 @@ class Together:
         record cannot be written.
         """
         mine = _Change(change)
-        with self._list:
+        with self._lock:
             self._waiting.append(mine)
-        with self._turn:
-            if not mine.is_done:
-                self._carry_out()
+            leads, self._is_led = not self._is_led, True
+        try:
+            if not leads:
+                mine.woken.wait()
+        finally:
+            # Also whoever is interrupted while waiting hands on what they were to lead.
+            if leads or mine.leads:
+                self._lead()
         return cast("T", mine.outcome())
 
-    def _carry_out(self) -> None:
-        with self._list:
+    def _lead(self) -> None:
+        with self._lock:
             changes, self._waiting = self._waiting, []
+        try:
+            self._carry_out(changes)
+        finally:
+            with self._lock:
+                self._is_led = bool(self._waiting)
+                if self._waiting:
+                    self._waiting[0].leads = True
+                    self._waiting[0].woken.set()
+            for change in changes:
+                change.woken.set()
+
+    def _carry_out(self, changes: Sequence[_Change]) -> None:
         try:
             with self._database.write() as connection:
                 for change in changes:
@@ -50,15 +68,17 @@ class Together:
         except BaseException as error:  # noqa: BLE001 (each of them is told, by its own thread)
             for change in changes:
                 change.fail(error)
-        for change in changes:
-            change.is_done = True
 
 
 class _Change:
-    """A change that waits for its turn, and then what came of it."""
+    """A change that waits for its turn, and then what came of it.
+
+    Whoever asked for it is `woken` when it is done, or when they are to lead the next ones.
+    """
 
     def __init__(self, change: Callable[[Connection], Any]) -> None:
-        self.is_done = False
+        self.woken = Event()
+        self.leads = False
         self._change = change
         self._result: Any = None
         self._error: BaseException | None = None

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from broadsheet.errors import ConfigError
 
 SignUp = Literal["open", "invited", "closed"]
+OPENID_SECRET = "BROADSHEET_OPENID_SECRET"  # noqa: S105 (the name of a variable)
+"""The environment variable with what a provider knows us by."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who else may say who somebody is: an OpenID issuer, and what we are to it."""
+
+    issuer: str
+    client: str
+    name: str
+    secret: str = field(default="", repr=False)
 
 
 class Rules(NamedTuple):
@@ -19,10 +35,14 @@ class Rules(NamedTuple):
     submit_per_day: int = 5
     submit_oldest_days: int = 0
     picks_first: bool = True
+    provider: Provider | None = None
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the rules that the values of the settings make."""
+    def of(cls, settings: Mapping[str, Any], environ: Mapping[str, str] = {}) -> Self:
+        """Return the rules that the values of the settings make; secrets come from `environ`.
+
+        Raises ConfigError for settings that cannot be used together.
+        """
         return cls(
             is_shared=settings["shared"] == "on",
             is_public=settings["public"] == "on",
@@ -32,7 +52,19 @@ class Rules(NamedTuple):
             submit_per_day=settings["submit_per_day"],
             submit_oldest_days=settings["submit_oldest_days"],
             picks_first=settings["picks_first"] == "on",
+            provider=_provider(settings, environ),
         )
+
+
+def _provider(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Provider | None:
+    issuer, client = settings["openid_issuer"], settings["openid_client"]
+    if not issuer:
+        return None
+    for name in ("openid_client", "address"):
+        if not settings[name]:
+            raise ConfigError(f"openid_issuer = {issuer!r}: the setting {name} is needed with it")
+    name = settings["openid_name"] or urlsplit(issuer).hostname or issuer
+    return Provider(issuer, client, name, environ.get(OPENID_SECRET, ""))
 
 
 PRIVATE = Rules()
