@@ -5,8 +5,9 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Collection, Mapping
-from urllib.parse import urlsplit
+import time
+from collections.abc import Callable, Collection, Mapping
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,24 +32,47 @@ class Guard:
     Tokens are made with a secret of this object: after a restart a form must be loaded again.
     """
 
-    def __init__(self, names: Collection[str] = ()) -> None:
+    def __init__(
+        self, names: Collection[str] = (), seconds: Callable[[], float] = time.time
+    ) -> None:
         self._names = frozenset(map(str.lower, names))
+        self._seconds = seconds
         self._secret = secrets.token_bytes(32)
 
     def cookie(self, sent: str | None) -> str:
         """Return the cookie that a browser sent, a new one if it has none that can be used."""
         return sent if sent and _COOKIE.fullmatch(sent) else secrets.token_urlsafe(24)
 
-    def token(self, cookie: str) -> str:
-        """Return the token that forms carry for a browser with this cookie."""
-        return hmac.new(self._secret, cookie.encode(), hashlib.sha256).hexdigest()
+    def token(self, cookie: str, session: str = "") -> str:
+        """Return the token that forms carry for a browser with this cookie, in this session."""
+        return self._mark(b"form", f"{cookie} {session}".encode("utf-8", "replace"))
 
-    def check_token(self, cookie: str | None, token: str) -> None:
-        """Refuse a form whose token was not made for this cookie."""
+    def check_token(self, cookie: str | None, token: str, session: str = "") -> None:
+        """Refuse a form whose token was not made for this cookie and this session."""
         if not cookie or not _COOKIE.fullmatch(cookie):
             raise HTTPException(403, _STALE)
-        if not hmac.compare_digest(self.token(cookie).encode(), token.encode("utf-8", "replace")):
+        made = self.token(cookie, session)
+        if not hmac.compare_digest(made.encode(), token.encode("utf-8", "replace")):
             raise HTTPException(403, _STALE)
+
+    def seal(self, kept: Mapping[str, str]) -> str:
+        """Return words that a browser may keep, and read, for us, but not change."""
+        body = urlencode({**kept, "sealed": str(int(self._seconds()))})
+        return f"{self._mark(b'seal', body.encode())}.{quote(body)}"
+
+    def unseal(self, sealed: str, minutes: int) -> dict[str, str] | None:
+        """Return what was sealed not longer ago than so many minutes, None for anything else."""
+        mark, _, text = sealed.partition(".")
+        body = unquote(text)
+        made = self._mark(b"seal", body.encode("utf-8", "replace"))
+        if not hmac.compare_digest(made.encode(), mark.encode("utf-8", "replace")):
+            return None
+        kept = dict(parse_qsl(body, keep_blank_values=True))
+        age = self._seconds() - int(kept.pop("sealed"))
+        return kept if 0 <= age <= 60 * minutes else None
+
+    def _mark(self, purpose: bytes, text: bytes) -> str:
+        return hmac.new(self._secret, purpose + b" " + text, hashlib.sha256).hexdigest()
 
     def check_sender(self, headers: Mapping[str, str]) -> None:
         """Refuse what another site sent, or what came here under a name that is not ours."""
@@ -83,6 +107,13 @@ class Guard:
             return False
         # A server in front may pass requests on under another Host.
         return parts.netloc.lower() == host.lower() or _name(parts.netloc) in self._names
+
+
+def own_path(text: str) -> str:
+    """Return the address on this server that `text` is, and `/` for whatever leads elsewhere."""
+    # Browsers read a backslash as a slash, and leave out what cannot be seen.
+    is_ours = text.startswith("/") and not text.startswith("//")
+    return text if is_ours and text.isprintable() and "\\" not in text else "/"
 
 
 def _name(host: str) -> str | None:

@@ -1,6 +1,6 @@
 """What every page needs: the library, the defaults, the clock, the templates, the static files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,15 +13,21 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from broadsheet.collection.votes import Counted
 from broadsheet.library import Clock, Library
 from broadsheet.papers import text
 from broadsheet.papers.identity import format_paper_id
+from broadsheet.papers.types import PaperId
 from broadsheet.search.engine import Mode
 from broadsheet.web import narrowing, views
 from broadsheet.web.guard import COOKIE, Guard
 from broadsheet.web.who import visit
 
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 
 class StaticFile(NamedTuple):
@@ -97,6 +103,13 @@ class Site:
         """Return how many papers the collection holds, counted once for every state of it."""
         return self._counted(self.library.last_change())
 
+    def counts(self, papers: Iterable[PaperId]) -> Mapping[int, Counted]:
+        """Return what people did to each of some papers, as the one who asks may see it."""
+        return self.library.community.counts(list(papers), visit().actor)
+
+    def _unseen(self) -> int:
+        return self.library.community.notices.unseen(visit().actor)
+
     def page(self, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
         """Return the page that `template` makes of `facts`, and of who asks for it.
 
@@ -104,7 +117,7 @@ class Site:
         """
         seen, house = visit(), self.library.accounts.rules
         text = self.templates.get_template(template).render(
-            today=self.clock().date(), visit=seen, house=house,
+            today=self.clock().date(), visit=seen, house=house, unseen=self._unseen,
             **{"q": "", **facts},
         )  # fmt: skip
         # A lone surrogate has no UTF-8; one hostile record must not take its page down.

@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar
 from typing import Annotated
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -15,6 +16,8 @@ from broadsheet.web.guard import COOKIE, FIELD, Guard, read_body
 
 SESSION = "broadsheet_session"
 """The cookie of who has signed in."""
+ADDRESS = 2000
+"""Characters of an address that forms lead back to."""
 BODY = 65_536
 """Bytes that a request to the API may carry."""
 _JSON = "application/json"
@@ -24,22 +27,40 @@ _BEARER = "bearer "
 class Visit:
     """One request: who asks, and the token of the forms in the answer.
 
+    `here` is the address that was asked for, as far as forms can lead back to it.
     `is_program` if an API token said who: no browser sends one by itself.
     """
 
-    def __init__(self, connection: HTTPConnection, actor: Actor, guard: Guard) -> None:
+    def __init__(
+        self, connection: HTTPConnection, actor: Actor, guard: Guard, *, is_protected: bool = False
+    ) -> None:
         self.actor = actor
         self.is_program = actor.scopes is not None
-        self.is_secure = connection.url.scheme in {"https", "wss"}
+        self.is_secure = connection.url.scheme in {"https", "wss"} or is_protected
         self.cookie = guard.cookie(connection.cookies.get(COOKIE))
+        self.session = connection.cookies.get(SESSION, "")
         self.has_forms = False
+        self.here = _address(connection.url.path, connection.url.query)
         self._guard = guard
 
     @property
     def form_token(self) -> tuple[str, str]:
         """The name and the value of the field that forms of this page carry."""
         self.has_forms = True
-        return FIELD, self._guard.token(self.cookie)
+        return FIELD, self._guard.token(self.cookie, self.session)
+
+    @property
+    def sign_in(self) -> str:
+        """The address to sign in at, which leads back here."""
+        # What lets somebody in must not stand in another address.
+        is_door = self.here.startswith(("/sign-", "/letter/"))
+        return "/sign-in" if is_door or not self.here else f"/sign-in?next={quote(self.here)}"
+
+
+def _address(path: str, query: str) -> str:
+    """Return an address of ours, "" if it is too long to be repeated in forms."""
+    address = quote(path, safe="/:@") + (f"?{query}" if query else "")
+    return address if len(address) <= ADDRESS else ""
 
 
 _visit: ContextVar[Visit] = ContextVar("visit")
@@ -62,8 +83,15 @@ class Door:
         """Answer one request."""
         if scope["type"] == "http":
             connection = HTTPConnection(scope)
-            _visit.set(Visit(connection, self._who(connection), self._guard))
+            actor, is_protected = self._who(connection), self._is_protected(connection)
+            _visit.set(Visit(connection, actor, self._guard, is_protected=is_protected))
         await self.app(scope, receive, send)
+
+    def _is_protected(self, connection: HTTPConnection) -> bool:
+        """Return whether the browser came by https, whatever the server in front made of it."""
+        address = urlsplit(self._library.accounts.rules.address)
+        host = connection.headers.get("host", "").lower()
+        return address.scheme == "https" and address.netloc.lower() == host
 
     def _who(self, connection: HTTPConnection) -> Actor:
         accounts = self._library.accounts
@@ -101,21 +129,25 @@ Holder = Annotated[Actor, Depends(Needs("account"))]
 Curator = Annotated[Actor, Depends(Needs("curate"))]
 Moderator = Annotated[Actor, Depends(Needs("moderate"))]
 Admin = Annotated[Actor, Depends(Needs("administer"))]
+Doctor = Annotated[Actor, Depends(Needs("health"))]
 Comer = Annotated[Actor, Depends(Needs("enter"))]
 
 
-async def posted(request: Request) -> bytes:
+async def from_us(request: Request) -> None:
+    """Refuse what the page of another site made a browser send; programs say who they are."""
+    if not visit().is_program:
+        request.app.state.site.guard.check_sender(request.headers)
+
+
+async def posted(request: Request, _sender: Annotated[None, Depends(from_us)]) -> bytes:
     """Return the JSON that a request to the API carries, `{}` if it carries nothing.
 
     A browser that somebody is signed in with can be made to send a form from elsewhere, but no
     JSON: that it must ask for first, and is never allowed.
     """
-    seen = visit()
-    if not seen.is_program:
-        request.app.state.site.guard.check_sender(request.headers)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != _JSON:
-            raise HTTPException(415, f"What is sent here is {_JSON}.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not visit().is_program and kind != _JSON:
+        raise HTTPException(415, f"What is sent here is {_JSON}.")
     return await read_body(request, BODY) or b"{}"
 
 
