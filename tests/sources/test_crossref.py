@@ -72,6 +72,18 @@ def test_every_field_of_a_work_is_read():
     assert record.links == (("abs", "https://doi.org/10.5555/kites.1"),)
 
 
+def test_orcids_are_kept_by_name():
+    """With them authors can show that they wrote a paper; what is no ORCID is none."""
+    people = [
+        {"given": "Ada", "family": "Example", "ORCID": "http://orcid.org/0000-0002-1825-009x"},
+        {"given": "Bo", "family": "Sample", "ORCID": "0000"},
+        {"given": "Cy", "family": "None", "ORCID": None},
+    ]
+    assert parsed(author=people).extra["orcids"] == {"Ada Example": "0000-0002-1825-009X"}
+    many = [{"name": f"N{n}", "ORCID": "0000-0002-1825-0097"} for n in range(4000)]
+    assert len(parsed(author=many).extra["orcids"]) == 1000
+
+
 @pytest.mark.parametrize(
     ("given_dates", "published", "year"),
     [

@@ -86,6 +86,13 @@ def test_every_field_of_a_work_is_read():
     assert not record.withdrawn
 
 
+def test_orcids_are_kept_by_name():
+    """With them authors can show that they wrote a paper."""
+    ada = {"display_name": "Ada Example", "orcid": "https://orcid.org/0000-0002-1825-0097"}
+    people = [{"author": ada}, {"author": {"display_name": "Bo"}}, {"author": None}, "nobody"]
+    assert parsed(authorships=people).extra["orcids"] == {"Ada Example": "0000-0002-1825-0097"}
+
+
 def test_a_repository_is_no_venue_and_a_journal_is():
     """That a preprint lies at arXiv says nothing about where it was published."""
     assert parsed().venue == ""

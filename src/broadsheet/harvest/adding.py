@@ -17,6 +17,7 @@ from broadsheet.harvest.registry import Registry
 from broadsheet.papers.types import ExternalId, PaperId, Record
 from broadsheet.sources import by_hand
 from broadsheet.sources.base import Item, LookedUp, Searched, Source
+from broadsheet.sources.fetching import Fetcher
 from broadsheet.sources.hosts import manner_of
 from broadsheet.sources.polite import Client, Manner
 
@@ -47,13 +48,18 @@ class Adder:
         harvester: Harvester,
         connect: Connect,
         client: Callable[[Manner], AbstractContextManager[Client]],
+        fetcher: Fetcher,
     ) -> None:
-        """`connect` gives the client of a source, `client` one for a host that is no source's."""
+        """`connect` gives the client of a source, `client` one for a host that is no source's.
+
+        `fetcher` fetches what strangers name.
+        """
         self._database = database
         self._registry = registry
         self._harvester = harvester
         self._connect = connect
         self._client = client
+        self._fetcher = fetcher
 
     def add(self, text: str) -> Added:
         """Return what became of the wish for the paper that `text` means."""
@@ -71,14 +77,21 @@ class Adder:
         held = self._held(external)
         if held is not None:
             return Added(text, held, "unchanged", "it is here already")
+        seen = self.look_up(external)
+        if seen.record is None:
+            return Added(text, None, "failed", seen.told)
+        return self.file(text, seen.told, seen.record)
+
+    def look_up(self, external: ExternalId) -> by_hand.Seen:
+        """Return what the first source that knows an id says; nothing is kept."""
         told: list[str] = []
         for name in by_hand.ORDER.get(external.namespace, ()):
             source = self._registry.setup(name).source
             if isinstance(source, LookedUp) and external.namespace in source.namespaces:
                 found = self._looked_up(source, external, told)
                 if found:
-                    return self._filed(text, source.title, found[:1])
-        return Added(text, None, "failed", "; ".join(dict.fromkeys(told)) or "no source knows it")
+                    return by_hand.Seen(found[0], source.title)
+        return by_hand.Seen(None, "; ".join(dict.fromkeys(told)) or "no source knows it")
 
     def _held(self, external: ExternalId) -> PaperId | None:
         with self._database.read() as connection:
@@ -116,7 +129,20 @@ class Adder:
             known = self._add_id(text, external)
             if known.paper is not None:
                 return known
-        return self._filed(text, urlsplit(url).hostname or url, [record])
+        return self.file(text, urlsplit(url).hostname or url, record)
+
+    def read_page(self, url: str) -> Record:
+        """Return what the page at an address that a stranger gave says of its paper.
+
+        Raises RefusedError for an address that must not be asked, and SourceError without a paper.
+        """
+        found = self._fetcher.fetch(url)
+        body = found.body
+        if found.is_json:
+            # As it would stand on a page, where no text in it must end the element.
+            json = body.replace(b"</", b"<\\/")
+            body = b'<script type="application/ld+json">' + json + b"</script>"
+        return by_hand.parse_page(body, url=found.url)
 
     def _add_title(self, text: str, title: str) -> Added:
         told: list[str] = []
@@ -128,20 +154,32 @@ class Adder:
             found = self._found(source, title, told)
             best = by_hand.best_title(title, found)
             if best is not None:
-                return self._filed(text, source.title, [best])
+                return self.file(text, source.title, best)
             candidates += found
         reason = "; ".join(["no source has a paper of this title", *dict.fromkeys(told)])
         return Added(text, None, "failed", reason, candidates[:_SHOWN])
 
+    def find_title(self, title: str) -> tuple[list[Record], str]:
+        """Return what all sources find that is like a title, likest first; and what went wrong."""
+        told: list[str] = []
+        found = [
+            record
+            for setup in self._registry.setups()
+            if isinstance(setup.source, Searched)
+            for record in self._found(setup.source, title, told)
+        ]
+        found.sort(key=lambda record: -by_hand.likeness(title, record.title))
+        return found, "; ".join(dict.fromkeys(told))
+
     def _found(self, source: Searched, title: str, told: list[str]) -> list[Record]:
         return self._asked(source, lambda client: source.find_title(client, title), told)
 
-    def _filed(self, text: str, title: str, records: Sequence[Record]) -> Added:
-        """File what was found, as a run of its own, and bring the index up to date."""
-        key = records[0].source, records[0].key
+    def file(self, text: str, title: str, found: Record) -> Added:
+        """File what the source of this title gave, as a run of its own, and feed the index."""
+        key = found.source, found.key
         with self._database.write() as connection:
             number = runs.begin(connection, key[0], self._harvester.stamp(), "add")
-        record, how = self._harvester.file(key[0], records, number).records[0]
+        record, how = self._harvester.file(key[0], [found], number).records[0]
         with self._database.write() as connection:
             paper = store.papers_of(connection, [key])[key]
             runs.advance(connection, number, 1, Counter[str]([how]))

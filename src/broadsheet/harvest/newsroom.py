@@ -19,7 +19,7 @@ from broadsheet.collection.runs import Run
 from broadsheet.errors import BroadsheetError, SourceError, StoreError
 from broadsheet.harvest.adding import Added, Adder
 from broadsheet.harvest.enriching import Budget, Enricher
-from broadsheet.harvest.harvester import Clock, Harvester, Line, Report, Told, Wish, silent
+from broadsheet.harvest.harvester import Clock, Connect, Harvester, Line, Report, Told, Wish, silent
 from broadsheet.harvest.reconcile import Held, Reconciliation, reconcile
 from broadsheet.harvest.registry import Registry, Setup
 from broadsheet.harvest.schedule import Due, LastRun, last_due, what_now
@@ -35,9 +35,14 @@ from broadsheet.sources.base import (
     Searched,
     Source,
 )
+from broadsheet.sources.fetching import Fetcher
 from broadsheet.sources.polite import SYSTEM_TIME, Manner, PoliteClient, Time
 
 _log = logging.getLogger(__name__)
+_WAITED_S: Final = 15.0
+"""Seconds after which a source is asked nothing more while somebody waits for a page."""
+_ANSWERED_S: Final = 5.0
+"""Seconds that each step of its answer may take then."""
 _LEFT_ALONE: Final = {"new", "nothing new", "done"}
 
 
@@ -75,8 +80,12 @@ class Newsroom:
         feed: Callable[[], None],
         clock: Clock,
         time: Time = SYSTEM_TIME,
+        fetcher: Fetcher | None = None,
     ) -> None:
-        """`feed` brings the index up to date with the record; `time` is what clients wait by."""
+        """`feed` brings the index up to date with the record; `time` is what clients wait by.
+
+        `fetcher` fetches what strangers name.
+        """
         self.registry = registry
         self._database = database
         self._rules = rules
@@ -86,7 +95,9 @@ class Newsroom:
             database, self._connect, feed, clock, locks=database.path.parent / "locks"
         )
         self._enricher = Enricher(database, self._harvester, self._connect)
-        self._adder = Adder(database, registry, self._harvester, self._connect, self._client)
+        self._adder = self._adding(self._connect, fetcher)
+        self.finder = self._adding(self._connect_soon, fetcher)
+        """Finds papers for somebody who waits for a page: a source that is slow is passed over."""
         self._ticker: _Ticker | None = None
 
     def _connect(self, source: Source, *, is_hurried: bool = True) -> Line:
@@ -97,6 +108,24 @@ class Newsroom:
         return lambda part: self._client(
             manner_of(part) if part else source.manner, setup.trusted, deadline
         )
+
+    def _adding(self, connect: Connect, fetcher: Fetcher | None) -> Adder:
+        return Adder(
+            self._database,
+            self.registry,
+            self._harvester,
+            connect,
+            self._client,
+            fetcher or Fetcher(__version__),
+        )
+
+    def _connect_soon(self, source: Source) -> Line:
+        trusted = self.registry.setup(source.name).trusted
+        manner = source.manner._replace(
+            tries=1, patience_s=_WAITED_S, timeout_s=min(source.manner.timeout_s, _ANSWERED_S)
+        )
+        deadline = self._time.monotonic() + _WAITED_S
+        return lambda _part: self._client(manner, trusted, deadline)
 
     def _client(
         self, manner: Manner, trusted: Collection[str] = (), deadline: float | None = None

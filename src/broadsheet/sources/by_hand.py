@@ -69,6 +69,14 @@ class ByTitle(NamedTuple):
 
 Named = ById | ByLink | ByTitle
 
+
+class Seen(NamedTuple):
+    """What sources say of an id: `told` is who knows it, or why there is no record."""
+
+    record: Record | None
+    told: str
+
+
 _ADDRESS = re.compile(r"(?i)https?://\S+")
 _BARE_ADDRESS = re.compile(r"(?i)(?:[a-z0-9-]+\.)+[a-z]{2,}/\S*|www\.(?:[a-z0-9-]+\.)+[a-z]{2,}")
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "«": "»", "„": "“"}
@@ -99,13 +107,13 @@ def best_title(wanted: str, candidates: Sequence[Record]) -> Record | None:
     """Return the first candidate that has this title, None if none has or several papers have."""
     key, plus = title_key(wanted), pluses(wanted)
     exact = [c for c in candidates if key and title_key(c.title) == key and pluses(c.title) == plus]
-    same = exact or [c for c in candidates if _likeness(wanted, c.title) >= _SAME]
+    same = exact or [c for c in candidates if likeness(wanted, c.title) >= _SAME]
     if not same or any(_is_another(same[0], other) for other in same[1:]):
         return None
     return same[0]
 
 
-def _likeness(one: str, other: str) -> float:
+def likeness(one: str, other: str) -> float:
     """Return the share of the longer title's runs that the other has."""
     a, b = shingles(one), shingles(other)
     return len(a & b) / max(len(a), len(b)) if a and b and pluses(one) == pluses(other) else 0.0

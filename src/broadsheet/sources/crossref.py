@@ -149,8 +149,15 @@ def _extra(work: Mapping[str, Any]) -> dict[str, Any]:
         "issue": fields.text(work.get("issue")),
         "pages": fields.text(work.get("page")),
         "updates": _dois(work.get("update-to"), "DOI"),
+        "orcids": _orcids(work),
         **{r.replace("-", "_"): _dois(relations.get(r), "id") for r in _RELATIONS},
     }
+
+
+def _orcids(work: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ORCIDs of authors by their names: who has one can show that they wrote this."""
+    people = map(fields.obj, fields.listed(work.get("author")))
+    return fields.orcids((_person(person), person.get("ORCID")) for person in people)
 
 
 def _dois(given: Any, name: str) -> list[str]:

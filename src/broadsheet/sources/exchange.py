@@ -41,6 +41,10 @@ class Broken(Exception):  # noqa: N818 (never leaves this package)
     """No whole answer came, which may pass: the text ends a sentence that names the host."""
 
 
+class NotPublic(SourceError):  # noqa: N818 (named for what it says)
+    """An address is neither on the public internet nor one that is trusted."""
+
+
 class Origin(NamedTuple):
     """Host and port of an address, in small letters."""
 
@@ -85,12 +89,23 @@ class Limits:
 
 
 class Exchange:
-    """Sends requests one at a time; `trusted` are origins that need not be public."""
+    """Sends requests one at a time; `trusted` are origins that need not be public.
 
-    def __init__(self, source: str, limits: Limits, trusted: Collection[Origin]) -> None:
+    One that `is_direct` asks no proxy, and connects to the very address that was looked at.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        limits: Limits,
+        trusted: Collection[Origin],
+        *,
+        is_direct: bool = False,
+    ) -> None:
         self._source = source
         self._limits = limits
         self._trusted = frozenset(trusted)
+        self._is_direct = is_direct
         self._transports: dict[str, httpx2.HTTPTransport] = {}
 
     def close(self) -> None:
@@ -107,11 +122,22 @@ class Exchange:
         origin = self._origin(url)
         if origin in self._trusted:
             return
-        if _proxy(url) and not _is_address(origin.host):
+        if self._proxy(url) and not _is_address(origin.host):
             return  # only the proxy can resolve names
-        for address in _resolved(origin):
-            if not is_public(address):
-                raise self._error(url, f"is at {address}, not on the public internet")
+        self._addresses(url)
+
+    def _addresses(self, url: str) -> list[_Address]:
+        """Return the addresses of a URL's host, all of which may be asked; raises as `check`."""
+        origin = self._origin(url)
+        found = _resolved(origin)
+        for address in found:
+            if origin not in self._trusted and not is_public(address):
+                says = f"is at {address}, not on the public internet"
+                raise self._error(url, says, NotPublic)
+        return found
+
+    def _proxy(self, url: str) -> str:
+        return "" if self._is_direct else _proxy(url)
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None = None
@@ -127,9 +153,12 @@ class Exchange:
             "timeout": httpx2.Timeout(self._limits.step_s).as_dict(),
             "trace": watch.trace,
         }
+        place, told = self._placed(url) if self._is_direct else (url, {})
+        if told:
+            extensions["sni_hostname"] = _ascii(self._origin(url).host)
         try:
             request = httpx2.Request(
-                method, url, headers=dict(headers), content=content, extensions=extensions
+                method, place, headers={**headers, **told}, content=content, extensions=extensions
             )
         except (httpx2.InvalidURL, ValueError, TypeError):
             raise self._error(
@@ -137,22 +166,35 @@ class Exchange:
             ) from None
         with watch:
             try:
-                return self._sent(request)
+                return self._sent(request, url)
             except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError):
                 # What it says may hold a header with a key.
                 raise self._error(url, "cannot be asked: the request is malformed") from None
             except (httpx2.TransportError, zlib.error, OSError) as error:
                 if watch.is_up:
-                    limit = f"{self._limits.whole_s:g}"
+                    limit = f"{self._limits.whole_s:.3g}"
                     raise Broken(f"took longer than {limit} seconds to answer") from error
                 raise Broken(_reason(error)) from error
 
-    def _sent(self, request: httpx2.Request) -> RawAnswer:
-        transport = self._transport(_proxy(str(request.url)))
+    def _placed(self, url: str) -> tuple[str, dict[str, str]]:
+        """Return a URL with an address in the place of its host's name, and the header for that.
+
+        Nobody can let the name lead elsewhere between the look and the connection.
+        """
+        address = min(self._addresses(url), key=lambda a: a.version)
+        parts, origin = urlsplit(url), self._origin(url)
+        host = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 (IPv6)
+        place = parts._replace(netloc=f"{host}:{origin.port}", fragment="")
+        name = f"[{origin.host}]" if ":" in origin.host else _ascii(origin.host)
+        is_usual = origin.port == _PORTS[parts.scheme]
+        return urlunsplit(place), {"host": name if is_usual else f"{name}:{origin.port}"}
+
+    def _sent(self, request: httpx2.Request, url: str) -> RawAnswer:
+        transport = self._transport(self._proxy(url))
         response = transport.handle_request(request)
         try:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            url = str(request.url)
+            url = url if self._is_direct else str(request.url)
             body = self._body(url, headers, response.iter_raw())
             return RawAnswer(url, response.status_code, headers, body)
         finally:
@@ -177,12 +219,13 @@ class Exchange:
     def _guard(self, url: str) -> Any:
         """Return what looks at the address that was really connected to."""
         origin = self._origin(url)
-        is_free = origin in self._trusted or bool(_proxy(url))
+        is_free = origin in self._trusted or bool(self._proxy(url))
 
         def guard(connected: tuple[Any, ...]) -> None:
             # A name may resolve to something else the second time.
             if not is_free and not is_public(_address(str(connected[0]))):
-                raise self._error(url, f"led to {connected[0]}, not on the public internet")
+                says = f"led to {connected[0]}, not on the public internet"
+                raise self._error(url, says, NotPublic)
 
         return guard
 
@@ -209,8 +252,8 @@ class Exchange:
         except ValueError:
             raise self._error(url, "is no address of http or https") from None
 
-    def _error(self, url: str, says: str) -> SourceError:
-        return SourceError(f"{shown(url)} {says}", source=self._source)
+    def _error(self, url: str, says: str, kind: type[SourceError] = SourceError) -> SourceError:
+        return kind(f"{shown(url)} {says}", source=self._source)
 
 
 @cache
@@ -300,6 +343,8 @@ def is_public(address: _Address) -> bool:
             return is_public(inner)
         if address.teredo is not None:
             return False
+        if address.is_site_local:
+            return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
@@ -313,6 +358,14 @@ def _resolved(origin: Origin) -> list[_Address]:
 
 def _address(text: str) -> _Address:
     return ipaddress.ip_address(text.partition("%")[0])
+
+
+def _ascii(host: str) -> str:
+    """Return the name of a host as it is sent (IDNA)."""
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return host
 
 
 def _is_address(host: str) -> bool:

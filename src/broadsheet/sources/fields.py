@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -21,6 +22,8 @@ from broadsheet.sources.jsonl import MAX_EXTRA, MAX_TEXT, MAX_TITLE, kind_of
 MAX_AUTHORS: Final = 5_000
 """The largest collaborations name some 5,000 people; more is no list of authors."""
 _EXCERPT = 80
+_ORCID = re.compile(r"(?i)(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dx])/?")
+_MOST_ORCIDS = 1_000
 # DOIs of a whole volume would make all of its chapters one paper.
 _BOOK = re.compile(r"10\.\d{4,9}/(?:isbn\.)?97[89][\dx-]{10,14}")
 _WRAPPED_BY: Final = {"doi": ("doi", "arxiv", "acl")}
@@ -111,6 +114,16 @@ def external_id(namespace: str, value: Any) -> ExternalId | None:
     forms = map(parse_external_id, (given, f"{namespace}:{given}"))
     found = next((f for f in forms if f and f.namespace in meant), None)
     return None if found is None or _BOOK.fullmatch(found.value) else found
+
+
+def orcids(given: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """Return the ORCIDs of people by their names, of those who have one: at most a thousand."""
+    found = (
+        (name, match[1].upper())
+        for name, value in given
+        if name and isinstance(value, str) and (match := _ORCID.fullmatch(value.strip()))
+    )
+    return dict(islice(found, _MOST_ORCIDS))
 
 
 def links(*given: tuple[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -117,6 +117,7 @@ def read_work(work: Mapping[str, Any], place: int) -> Record:
                 "version": fields.text(where.get("version")),
                 "is_retracted": work.get("is_retracted") is True or None,
                 "authors_cut": len(authors) == _MOST_AUTHORS or None,
+                "orcids": _orcids(work.get("authorships")),
             }
         ),
         signals=fields.signals(citations=work.get("cited_by_count")),
@@ -141,6 +142,12 @@ def _authors(authorships: Any) -> tuple[str, ...]:
         for p in people
     )
     return tuple(name for name in names if name)
+
+
+def _orcids(authorships: Any) -> dict[str, str]:
+    """Return the ORCIDs of authors by their names: who has one can show that they wrote this."""
+    people = (fields.obj(p.get("author")) for p in map(fields.obj, fields.listed(authorships)))
+    return fields.orcids((fields.text(p.get("display_name")), p.get("orcid")) for p in people)
 
 
 def _ids(
