@@ -14,7 +14,7 @@ def test_the_document_tells_the_rules_as_they_are():
     """The numbers in docs/editions.md are those of the code."""
     told = (Path(__file__).parents[2] / "docs" / "editions.md").read_text(encoding="utf-8")
 
-    assert f"At most {edition.PLACES:,} papers" in told
+    assert f"At most about {edition.PLACES:,} papers" in told
     assert f"a text of {edition.LEAD_TEXT} characters" in told
     assert f"At most {edition.AGAIN} papers are named" in told
     assert "nothing has come for it for twelve hours" in told

@@ -19,22 +19,25 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from broadsheet.collection import editions as store
-from broadsheet.collection import runs
+from broadsheet.collection import runs, schema, signals
 from broadsheet.collection.database import Database
 from broadsheet.editions import calendar, edition
 from broadsheet.editions.calendar import Period, day_of, month_of, week_of
 from broadsheet.editions.edition import Edition, Editions
 from broadsheet.editions.order import LEAD, REST
-from broadsheet.errors import DecisionError, NotFoundError, QueryError
+from broadsheet.errors import DecisionError, NotFoundError, QueryError, RefusedError
 from broadsheet.factory import DATABASE, INDEX, open_library
 from broadsheet.library import Library
 from broadsheet.papers.types import ExternalId, Paper, Place, Record, SavedPage
+from broadsheet.readers.permissions import OWNER, Actor
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import StaticEmbedder
+from broadsheet.search.ranking import Reason
 from flows import invented
+from readers.circle import join
 
 MONDAY, TUESDAY, WEDNESDAY = (f"2026-03-{n}" for n in (16, 17, 18))
 TUESDAY_MORNING = datetime(2026, 3, 17, 6, 30, tzinfo=UTC)
@@ -493,7 +496,7 @@ def test_listings_have_every_paper_once(
 def fresh(press: Press) -> Press:
     """Return a press on the same library that remembers no edition."""
     library = press.library
-    library.editions = Editions(library.database, library.index, press.clock)
+    library.editions = Editions(library.database, library.index, library._trending, press.clock)
     return press
 
 
@@ -542,7 +545,9 @@ def test_nothing_is_kept_while_an_import_runs(closed: Press):
     assert closed.kept(on(TUESDAY)) is None
     with database.write() as connection:
         runs.finish(connection, run, "done", "", "2026-03-19T06:20:00Z")
-    closed.library.editions = Editions(database, closed.library.index, closed.clock)
+    closed.library.editions = Editions(
+        database, closed.library.index, closed.library._trending, closed.clock
+    )
     assert shown(closed.of(TUESDAY)) == shown(before)
     assert closed.kept(on(TUESDAY)) is not None
 
@@ -571,9 +576,9 @@ def test_a_closed_edition_keeps_its_order(press: Press, what: str):
         case "votes":
             press.file(*(paper(n, upvotes=90) for n in (3, 11)))
         case "merge":
-            library.merge("p5", "p15")
+            library.deciding.merge("p5", "p15")
         case "split":
-            library.split("p5", "file:twin")
+            library.deciding.split("p5", "file:twin")
         case "another day":
             press.file(paper(7, MONDAY))
     after = order_of(press)
@@ -593,9 +598,9 @@ def test_a_closed_edition_keeps_its_order(press: Press, what: str):
 def test_an_undone_merge_gives_a_paper_its_place_back(closed: Press):
     """Merged and taken apart again, both papers stand where they stood."""
     before = order_of(closed)
-    decision = closed.library.merge("p5", "p15")
+    decision = closed.library.deciding.merge("p5", "p15")
     assert len(order_of(closed)) == len(before) - 1
-    closed.library.undo(decision.id)
+    closed.library.deciding.undo(decision.id)
 
     assert order_of(closed) == before
 
@@ -605,7 +610,7 @@ def test_a_place_goes_to_the_paper_that_takes_a_paper_in(press: Press):
     press.file(*several(1, 6), paper(7, WEDNESDAY), paper(8))
     press.clock.now = THURSDAY
     before = order_of(press)
-    press.library.merge("p7", "p8")
+    press.library.deciding.merge("p7", "p8")
 
     assert order_of(press) == [7 if n == 8 else n for n in before]
     assert press.of(WEDNESDAY).total == 0
@@ -650,6 +655,160 @@ def test_an_open_edition_changes(press: Press):
     assert press.kept(on(TUESDAY)) is None
 
 
+# ---------------------------------------------------------------------------- attention
+
+
+def noted(press: Press, numbers: dict[int, float], kind: str = "stars", source: str = "github"):
+    """Let something be counted of papers, now."""
+    seen = press.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with press.library.database.write() as connection:
+        signals.note(
+            connection,
+            [signals.Observed(p, kind, source, f"of p{p}", seen, n) for p, n in numbers.items()],
+        )
+
+
+def voted(press: Press, ident: str, *names: str) -> None:
+    """Let new readers vote for a paper."""
+    for name in names:
+        press.library.community.votes.vote(join(press.library, name), ident, True)
+
+
+@pytest.mark.parametrize("query", ["", "cat:cs.LG"])
+def test_a_vote_moves_a_paper_of_an_open_edition_at_once(press: Press, query: str):
+    """Nobody has to file anything: the next look has the order, and the reason says why."""
+    press.file(*several(1, 12))
+    before = shown(press.of(TUESDAY, query))
+    voted(press, "p5", "ada")
+    found = press.of(TUESDAY, query)
+    assert leads(found)[0] == 5
+    assert found.leads[0].reason.kind == "counted"
+    assert found.leads[0].reason.text == "1 upvote in a day"
+    voted(press, "p3", "bo", "cy")
+    assert leads(press.of(TUESDAY, query))[:2] == [3, 5]
+    week = press.library.editions.edition(week_of(date(2026, 3, 17)), query)
+    assert leads(week)[:2] == [3, 5]
+    for name in ("ada", "bo", "cy"):
+        reader = Actor(_row(press, name), "reader", name)
+        for ident in ("p3", "p5"):
+            press.library.community.votes.vote(reader, ident, False)
+
+    assert shown(press.of(TUESDAY, query)) == before
+
+
+def _row(press: Press, name: str) -> int:
+    with press.library.database.read() as connection:
+        table = schema.readers.c
+        row: int = connection.execute(select(table.id).where(table.name == name)).scalar_one()
+        return row
+
+
+def test_counts_of_different_kinds_are_weighed_against_each_other(press: Press):
+    """Stars, upvotes with a time and upvotes without one stand in one order."""
+    press.file(*several(1, 8), paper(9, upvotes=90), paper(10, upvotes=1))
+    noted(press, {1: 2000, 2: 1})
+    noted(press, {3: 40, 4: 0}, "upvotes", "huggingface")
+    found = press.of(TUESDAY)
+    told = {number(p.paper): p.reason for p in (*found.leads, *all_places(press, ""))}
+
+    assert shown(found)[:5] == [9, 3, 1, 10, 2]
+    assert told[1].text.startswith("2,000 stars")
+    assert told[9] == Reason("upvotes", "90 upvotes", 90.0)
+    assert told[4].kind == "recency"
+
+
+def test_a_vote_here_does_not_sink_what_was_voted_for_elsewhere(press: Press):
+    """A paper that came with 90 upvotes of no known time, and one here, has both."""
+    press.file(*several(1, 8), paper(9, upvotes=90), paper(10, upvotes=20))
+    voted(press, "p9", "ada")
+    first = press.of(TUESDAY).leads[0]
+
+    assert leads(press.of(TUESDAY))[:2] == [9, 10]
+    assert first.reason.text == "90 upvotes, 1 upvote in a day"
+
+
+def test_upvotes_that_were_timed_count_once(press: Press):
+    """Where a source noted its upvotes with the time, what the record says of them is left out."""
+    press.file(*several(1, 8), paper(9, upvotes=90))
+    noted(press, {9: 90}, "upvotes", "huggingface")
+
+    assert press.of(TUESDAY).leads[0].reason.text == "90 upvotes in a day"
+
+
+def test_counts_of_other_papers_leave_an_edition(press: Press):
+    """What is counted elsewhere makes no edition anew."""
+    press.file(*several(1, 6), *several(10, 3, MONDAY))
+    first = press.of(TUESDAY)
+    noted(press, {8: 12})
+    assert press.of(TUESDAY) is first
+    noted(press, {2: 12})
+    assert press.of(TUESDAY) is not first
+
+
+def test_reasons_are_told_as_of_today(press: Press):
+    """After midnight a count of yesterday is two days old, though nothing was counted since."""
+    press.file(*several(1, 6))
+    voted(press, "p5", "ada")
+    assert press.of(TUESDAY).leads[0].reason.text == "1 upvote in a day"
+    press.clock.now += timedelta(days=1)
+
+    assert press.of(TUESDAY).leads[0].reason.text == "1 upvote in 2 days"
+
+
+def test_votes_after_the_close_count_and_move_nothing(closed: Press):
+    """The order is that of the close, also if nobody looked at it before the votes came."""
+    voted(closed, "p5", "ada", "bo")
+    before = order_of(closed)
+    assert before[0] != 5
+    voted(closed, "p7", "cy")
+
+    assert order_of(closed) == before
+    assert closed.library.community.counts([5, 7], OWNER)[5].upvotes == 2
+
+
+def test_votes_until_the_close_make_its_order(press: Press):
+    """Whoever looks first, and when: what was counted by the close is what counts."""
+    press.file(*several(1, 12))
+    voted(press, "p5", "ada")
+    press.clock.now = THURSDAY + timedelta(days=9)
+    found = press.of(TUESDAY)
+
+    assert (leads(found)[0], found.is_closed) == (5, True)
+    assert found.leads[0].reason.text == "1 upvote in 2 days"
+    kept = orjson.loads(press.kept(on(TUESDAY)) or "")["places"]
+    assert kept[0][:4] == [5, LEAD, "counted", "1 upvote in 2 days"]
+
+
+def test_orders_that_were_kept_before_there_were_votes_stay(closed: Press):
+    """A home whose orders were kept by an earlier Broadsheet has them for ever."""
+    places = [[n, LEAD if n == 12 else "cs.LG", "upvotes", "3 upvotes", 3.0] for n in (12, 3, 1)]
+    body = orjson.dumps({"whole": False, "places": places}).decode()
+    with closed.library.database.write() as connection:
+        store.keep(connection, TUESDAY, body, "2026-03-18T20:00:00Z")
+    voted(closed, "p5", "ada")
+    found = closed.of(TUESDAY)
+
+    assert leads(found) == [12]
+    assert found.leads[0].reason == Reason("upvotes", "3 upvotes", 3.0)
+    assert order_of(closed)[:3] == [12, 3, 1]
+
+
+def test_attention_is_found_among_more_papers_than_are_put_in_order(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+):
+    """Of a month with very many papers those stand first that people read, and picks."""
+    monkeypatch.setattr(edition, "PLACES", 20)
+    press.file(*several(1, 60))
+    before = shown(press.of(TUESDAY))
+    assert not {1, 2} & set(before)
+    voted(press, "p1", "ada")
+    assert leads(press.of(TUESDAY))[0] == 1
+    press.library.picks.pick(OWNER, "p2")
+
+    assert leads(press.of(TUESDAY))[:2] == [2, 1]
+    assert everything(listed(press, on(TUESDAY))) == list(range(1, 61))
+
+
 # ---------------------------------------------------------------------------- the cache
 
 
@@ -661,11 +820,11 @@ def test_what_touches_a_day_is_seen_at_once(press: Press, query: str):
     assert press.of(TUESDAY, query) is first
     press.file(paper(7))
     assert press.of(TUESDAY, query).total == 7
-    found = press.library.merge("arxiv:2603.00001", "arxiv:2603.00003")
+    found = press.library.deciding.merge("arxiv:2603.00001", "arxiv:2603.00003")
     assert press.of(TUESDAY, query).total == 6
-    press.library.undo(found.id)
+    press.library.deciding.undo(found.id)
     assert press.of(TUESDAY, query).total == 7
-    press.library.split("arxiv:2603.00002", "file:twin")
+    press.library.deciding.split("arxiv:2603.00002", "file:twin")
     assert press.of(TUESDAY, query).total == 8
     press.file(replace(paper(1), title="A new title u1z"))
     titles = [p.paper.title for p in (*press.of(TUESDAY, query).leads, *all_places(press, query))]
@@ -728,6 +887,8 @@ STEPS = st.lists(
         st.tuples(st.sampled_from(["merge", "tell_apart"]), st.tuples(NUMBERS, NUMBERS)),
         st.tuples(st.just("split"), NUMBERS),
         st.tuples(st.just("undo"), st.integers(1, 3)),
+        st.tuples(st.just("vote"), st.tuples(NUMBERS, st.booleans())),
+        st.tuples(st.sampled_from(["pick", "unpick"]), NUMBERS),
         st.tuples(st.just("wait"), st.sampled_from([1, 13, 40])),
     ),
     min_size=2, max_size=7,
@@ -745,15 +906,19 @@ def take(press: Press, kind: str, facts: Any) -> None:
             case "file":
                 press.file(*facts)
             case "merge" | "tell_apart":
-                getattr(press.library, kind)(*(f"p{n}" for n in facts))
+                getattr(press.library.deciding, kind)(*(f"p{n}" for n in facts))
             case "split":
                 record = press.library.sheet(f"p{facts}").records[-1].record
-                press.library.split(f"p{facts}", f"{record.source}:{record.key}")
+                press.library.deciding.split(f"p{facts}", f"{record.source}:{record.key}")
             case "undo":
-                press.library.undo(facts)
+                press.library.deciding.undo(facts)
+            case "vote":
+                press.library.community.votes.vote(OWNER, f"p{facts[0]}", facts[1])
+            case "pick" | "unpick":
+                getattr(press.library.picks, kind)(OWNER, f"p{facts}")
             case "wait":
                 press.clock.now += timedelta(hours=facts)
-    except (DecisionError, NotFoundError):
+    except (DecisionError, NotFoundError, RefusedError):
         pass
 
 
@@ -776,7 +941,7 @@ def test_what_is_remembered_is_what_is(
         press = Press(library, clock)
         for kind, facts in steps:
             take(press, kind, facts)
-            anew = Editions(library.database, library.index, clock)
+            anew = Editions(library.database, library.index, library._trending, clock)
             for period, query in ASKED:
                 found = library.editions.edition(period, query)
                 numbers = [
@@ -809,7 +974,9 @@ def test_an_edition_needs_no_index(
         place = home / "nowhere"
     press.clock.now = THURSDAY if is_closed else TUESDAY_MORNING
     index = EmbeddedIndex(place, embedder)
-    found = Editions(press.library.database, index, press.clock).edition(on(TUESDAY))
+    found = Editions(press.library.database, index, press.library._trending, press.clock).edition(
+        on(TUESDAY)
+    )
 
     assert found.total == 23
     assert {s.name for s in found.sections} == {"cs.LG", REST}
@@ -829,7 +996,7 @@ def test_an_edition_waits_for_no_writer(closed: Press, home: Path):
 
     assert (found.total, found.is_closed) == (20, True)
     assert closed.kept(on(TUESDAY)) is None
-    assert closed.library.merge("arxiv:2603.00001", "arxiv:2603.00002").paper == 1
+    assert closed.library.deciding.merge("arxiv:2603.00001", "arxiv:2603.00002").paper == 1
 
 
 def test_a_home_that_cannot_be_written_has_editions(closed: Press):
@@ -838,7 +1005,9 @@ def test_a_home_that_cannot_be_written_has_editions(closed: Press):
     engine.dispose()
     event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
     before = shown(closed.of(TUESDAY))
-    closed.library.editions = Editions(closed.library.database, closed.library.index, closed.clock)
+    closed.library.editions = Editions(
+        closed.library.database, closed.library.index, closed.library._trending, closed.clock
+    )
 
     assert shown(closed.of(TUESDAY)) == before
     assert closed.of(TUESDAY).total == 20

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from broadsheet.editions.order import (
     LEAD,
     LEADS,
+    MOST_PICKED,
     PER_SECTION,
     REST,
     SMALL,
@@ -20,6 +21,7 @@ from broadsheet.editions.order import (
     foremost,
     merged_sections,
     reason,
+    usual_standing,
 )
 
 SECTIONS = st.sampled_from(["cs.CL", "cs.LG", "cs.CV", "hep-th", "", LEAD, REST])
@@ -32,14 +34,17 @@ CANDIDATES = st.lists(
         st.none() | st.integers(0, 90),
         st.none() | st.sampled_from([0.0, 0.25, 0.5, 1.0]),
         RECENT,
+        st.none() | st.sampled_from([-0.5, 0.0, 0.3, 1.7]),
+        st.just(("3 stars",)),
+        st.sampled_from([False, False, False, True]),
     ),
     max_size=60,
     unique_by=lambda c: c.paper,
 )
 
 
-def papers(places: list[Place]) -> list[int]:
-    """Return the papers of some places in their order."""
+def papers(places: list[Place] | list[Candidate]) -> list[int]:
+    """Return the papers of some places or candidates in their order."""
     return [p.paper for p in places]
 
 
@@ -81,26 +86,54 @@ def test_leads_come_first_and_sections_stay_together(candidates: list[Candidate]
 
 @given(CANDIDATES)
 def test_so_many_lead_and_of_different_sections(candidates: list[Candidate]):
-    """Two leads at most are of one topic, as long as other topics have papers left to lead."""
+    """Beside picks two leads at most are of one topic, as long as others have papers left."""
     by_id = {c.paper: c for c in candidates}
     leads = [by_id[p.paper] for p in arrange(candidates) if p.section == LEAD]
-    topics = Counter(c.section for c in leads)
+    picked = sum(c.is_picked for c in candidates)
+    topics = Counter(c.section for c in leads if not c.is_picked)
     wanted = next((n for least, n in LEADS if len(candidates) >= least), 0)
     others = [c for c in candidates if c not in leads and topics[c.section] < PER_SECTION]
 
-    assert len(leads) == min(wanted, len(candidates))
+    assert len(leads) == min(max(wanted, min(picked, MOST_PICKED)), len(candidates))
     assert all(n <= PER_SECTION for n in topics.values()) or not others
     assert leads == foremost(leads, len(leads))
 
 
 @given(CANDIDATES)
-def test_within_a_section_the_voted_stand_first_and_by_votes(candidates: list[Candidate]):
-    """No paper without votes stands before one that has some, and more votes stand higher."""
+def test_within_a_section_picks_stand_first_and_then_attention(candidates: list[Candidate]):
+    """Nothing stands before a pick, and no paper without attention before one that has some."""
     by_id = {c.paper: c for c in candidates}
     places = arrange(candidates)
     for section in {p.section for p in places}:
-        votes = [by_id[p.paper].upvotes or 0 for p in places if p.section == section]
-        assert votes == sorted(votes, reverse=True)
+        own = [by_id[p.paper] for p in places if p.section == section]
+        keys = [(c.is_picked, c.attention is not None, c.attention or 0.0) for c in own]
+        assert keys == sorted(keys, reverse=True)
+
+
+@given(CANDIDATES)
+def test_picks_lead(candidates: list[Candidate]):
+    """Whoever is picked leads, or so many do as can: nobody else leads before them."""
+    picked = [c.paper for c in candidates if c.is_picked]
+    leads = papers([p for p in arrange(candidates, set()) if p.section == LEAD])
+
+    assert len(set(leads) & set(picked)) >= min(len(picked), MOST_PICKED)
+    assert set(leads) <= set(picked) or set(picked) <= set(leads)
+
+
+@given(CANDIDATES, st.data())
+def test_a_higher_standing_never_sinks_a_paper(candidates: list[Candidate], data: st.DataObject):
+    """Whoever is counted higher stands no lower than before among the same others."""
+    if not candidates:
+        return
+    one = data.draw(st.sampled_from(candidates))
+    more = one._replace(standing=(one.standing if one.standing is not None else -9.0) + 1)
+    voted = [more if c is one else c for c in candidates]
+    before, after = (
+        [c.paper for c in foremost(every, len(every))].index(one.paper)
+        for every in (candidates, voted)
+    )
+
+    assert after <= before
 
 
 @given(CANDIDATES)
@@ -120,9 +153,15 @@ def test_reasons_are_facts(candidates: list[Candidate]):
     by_id = {c.paper: c for c in candidates}
     for place in arrange(candidates):
         c, why = by_id[place.paper], place.reason
-        kinds = {"upvotes": c.upvotes, "newness": c.newness is not None, "recency": c.recent}
+        kinds = {
+            "counted": c.standing is not None, "upvotes": c.upvotes,
+            "newness": c.newness is not None, "recency": c.recent,
+        }  # fmt: skip
         assert why == reason(c)
         assert why.kind == next((k for k, has in kinds.items() if has), "filed")
+        if why.kind == "counted":
+            assert why.text.endswith("3 stars")
+            assert ("upvote" in why.text) == bool(c.upvotes)
         if why.kind == "upvotes":
             assert (why.value, str(c.upvotes) in why.text) == (c.upvotes, True)
         if why.kind == "newness":
@@ -132,12 +171,12 @@ def test_reasons_are_facts(candidates: list[Candidate]):
 
 
 @given(CANDIDATES, st.sets(st.integers(1, 10_000)))
-def test_who_cannot_lead_does_not_unless_voted_for(candidates: list[Candidate], able: set[int]):
-    """A paper without a text to read leads only if readers voted for it."""
+def test_who_cannot_lead_does_not_without_attention(candidates: list[Candidate], able: set[int]):
+    """A paper without a text to read leads only if somebody found it worth reading."""
     by_id = {c.paper: c for c in candidates}
     leads = [by_id[p.paper] for p in arrange(candidates, able) if p.section == LEAD]
 
-    assert all(c.upvotes or c.paper in able for c in leads)
+    assert all(c.has_attention or c.paper in able for c in leads)
     assert sorted(papers(arrange(candidates, able))) == sorted(by_id)
 
 
@@ -150,9 +189,12 @@ def test_the_foremost_are_the_first_of_all(candidates: list[Candidate], most: in
 # ---------------------------------------------------------------------------- one by one
 
 
-def test_votes_before_newness_before_days():
-    """Votes come first, then what is least like anything before, then the newest day."""
+def test_picks_before_attention_before_newness_before_days():
+    """Picks come first, then attention, what is least like anything before, and the newest day."""
     candidates = [
+        Candidate(6, "f", standing=-0.4, counted=("2 stars",)),
+        Candidate(7, "g", is_picked=True),
+        Candidate(8, "h", standing=1.5, counted=("212 stars",)),
         Candidate(1, "a", recent="2026-03-17"),
         Candidate(2, "b", newness=0.2, recent="2026-03-01"),
         Candidate(3, "c", newness=0.9, recent="2026-03-01"),
@@ -160,7 +202,7 @@ def test_votes_before_newness_before_days():
         Candidate(5, "e", upvotes=9, newness=0.0),
     ]
 
-    assert [c.paper for c in foremost(candidates, 5)] == [5, 4, 3, 2, 1]
+    assert [c.paper for c in foremost(candidates, 8)] == [7, 8, 5, 6, 4, 3, 2, 1]
 
 
 def test_months_and_years_stand_behind_days():
@@ -210,6 +252,8 @@ def test_a_category_cannot_take_the_place_of_a_part_of_the_page(name: str):
     [
         (Candidate(1, "", upvotes=1), "1 upvote"),
         (Candidate(1, "", upvotes=1234), "1,234 upvotes"),
+        (Candidate(1, "", standing=0.2, counted=("3 stars", "1 comment")), "3 stars, 1 comment"),
+        (Candidate(1, "", upvotes=9, standing=0.2, counted=("3 stars",)), "9 upvotes, 3 stars"),
         (Candidate(1, "", upvotes=0, newness=0.375), "nearest earlier paper: 0.62 alike"),
         (Candidate(1, "", recent="2026-03"), "dated 2026-03"),
         (Candidate(1, ""), "in order of filing"),
@@ -218,3 +262,23 @@ def test_a_category_cannot_take_the_place_of_a_part_of_the_page(name: str):
 def test_reasons_in_words(candidate: Candidate, text: str):
     """The reason is told in a few words."""
     assert reason(candidate).text == text
+
+
+def test_upvotes_of_no_known_time_stand_among_what_was_counted():
+    """They are read on the scale that is usual of upvotes: many stand high, a few do not."""
+    many, few = Candidate(1, "a", upvotes=90), Candidate(2, "a", upvotes=1)
+    counted = Candidate(3, "a", standing=0.5, counted=("40 stars",))
+
+    assert papers(foremost([few, counted, many], 3)) == [1, 3, 2]
+    assert usual_standing(90) > 0 > usual_standing(1)
+    assert many._replace(standing=-0.5).attention == usual_standing(90)
+
+
+def test_more_picks_than_lead_stand_first_in_their_sections():
+    """A thin edition leads with all that was picked, up to five; the others do not get lost."""
+    two = [Candidate(n, "a", is_picked=n in {2, 5}) for n in range(1, 8)]
+    seven = [Candidate(n, "a", is_picked=n > 3) for n in range(1, 11)]
+
+    assert [p.paper for p in arrange(two) if p.section == LEAD] == [5, 2]
+    assert papers(arrange(seven)) == [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+    assert sum(p.section == LEAD for p in arrange(seven)) == MOST_PICKED

@@ -180,6 +180,49 @@ def test_an_empty_home_has_an_edition(tmp_path: Path):
     assert found["silence"].endswith(".")
 
 
+# ---------------------------------------------------------------------------- picks
+
+
+def test_pick_and_unpick(own: Path):
+    """A paper is picked with a note, leads its edition, is listed, and is taken back."""
+    made = printed("--home", own, "pick", "2603.00008", "--note", "Read this.")
+    paper = printed("--home", own, "show", "2603.00008")["id"]
+    assert {**made, "at": ""} == {
+        "paper": paper, "day": TUESDAY, "by": "owner", "note": "Read this.", "at": "",
+    }  # fmt: skip
+    assert printed("--home", own, "picks", "--week", "2026-W12") == {"picks": [made]}
+    first = printed("--home", own, "edition", "--date", TUESDAY)["leads"][0]
+    assert (first["id"], first["pick"]["note"]) == (paper, "Read this.")
+    shown = " ".join(lines_of(broadsheet("--home", own, "edition", "--date", TUESDAY).stdout))
+    assert f"{paper} · picked by owner: Read this. · " in shown
+    listed = " ".join(lines_of(broadsheet("--home", own, "picks").stdout))
+    assert f"{TUESDAY} {paper} owner" in listed
+
+    ended = broadsheet("--home", own, "unpick", paper)
+    assert ended.stdout.decode() == f"{paper} is not picked any more for the edition of {TUESDAY}\n"
+    assert printed("--home", own, "picks") == {"picks": []}
+    assert broadsheet("--home", own, "pick", paper, "--date", TUESDAY).stdout.decode() == (
+        f"{paper} is picked for the edition of {TUESDAY}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "words"),
+    [
+        (("unpick", "2603.00008"), 1, "Nobody has picked this paper"),
+        (("pick", "2603.00008", "--date", MONDAY), 1, f"not of {MONDAY}"),
+        (("pick", "2603.09999"), 1, "2603.09999"),
+        (("pick", "2603.00008", "--as", "nobody"), 1, "nobody"),
+    ],
+)
+def test_what_cannot_be_picked_is_told(made: Path, args: tuple, status: int, words: str):
+    """A refusal is a sentence on standard error."""
+    ended = broadsheet("--home", made, *args)
+
+    assert (ended.returncode, ended.stdout) == (status, b"")
+    assert words in ended.stderr.decode()
+
+
 # ---------------------------------------------------------------------------- the calendar
 
 

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from broadsheet.cli.base import AsJson, Home, Limit, app, fail, opened, print_json
+from broadsheet.cli.base import (
+    As,
+    AsJson,
+    Home,
+    Ident,
+    Limit,
+    acting,
+    app,
+    fail,
+    opened,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from datetime import date
@@ -43,6 +54,73 @@ def edition(
         print_json(wire.edition(found))
     else:
         present.edition(found)
+
+
+@app.command()
+def pick(
+    ident: Ident,
+    note: Annotated[str, typer.Option("--note", help="Why; everybody reads it.")] = "",
+    date: Day = None,
+    as_: As = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Feature a paper on the edition of its day, or change the note of a pick of one's own."""
+    from broadsheet import wire_people
+    from broadsheet.papers.identity import format_paper_id
+
+    with opened(home) as library:
+        day = _day(date, library.today())
+        made = library.picks.pick(acting(library, as_), ident, note, day=day)
+    if as_json:
+        print_json(wire_people.pick(made))
+    else:
+        typer.echo(f"{format_paper_id(made.paper)} is picked for the edition of {made.day}")
+
+
+@app.command()
+def unpick(
+    ident: Ident,
+    date: Day = None,
+    as_: As = "",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what was picked, whoever picked it."""
+    from broadsheet import wire_people
+    from broadsheet.papers.identity import format_paper_id
+
+    with opened(home) as library:
+        day = _day(date, library.today())
+        ended = library.picks.unpick(acting(library, as_), ident, day=day)
+    if as_json:
+        print_json(wire_people.picks(ended))
+    else:
+        paper = format_paper_id(ended[0].paper)
+        typer.echo(f"{paper} is not picked any more for the edition of {ended[0].day}")
+
+
+@app.command()
+def picks(
+    date: Day = None,
+    week: Week = None,
+    month: Month = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what curators picked for an edition; without a day for the newest one."""
+    from broadsheet import present, wire_people
+
+    with opened(home) as library:
+        today = library.today()
+        period = _period(date, week, month, today)
+        if period is None:
+            period = _newest(library.editions.newest(today), today)
+        found = library.picks.between(period.first, period.last)
+    if as_json:
+        print_json(wire_people.picks(found))
+    else:
+        present.picks(found)
 
 
 @app.command()
@@ -107,6 +185,12 @@ def _period(day: str | None, week: str | None, month: str | None, today: date) -
     if len(named) > 1:
         fail("an edition is of a day, a week or a month: give one of --date, --week, --month", 2)
     return named[0][0](named[0][1], today) if named else None
+
+
+def _day(text: str | None, today: date) -> date | None:
+    from broadsheet.editions import calendar as periods
+
+    return periods.read_day(text, today).first if text else None
 
 
 def _newest(newest: date | None, today: date) -> Period:

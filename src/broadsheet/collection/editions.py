@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, insert, select, union_all
 
 from broadsheet.collection import schema
+from broadsheet.collection.votes import HERE
 
 _CHUNK = 5000
 
@@ -141,6 +142,18 @@ def further(
         .limit(limit)
     )
     return [Slim(*row) for row in connection.execute(statement)]
+
+
+def timed_upvotes(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Return those of `ids` whose upvotes elsewhere were noted with the time of counting."""
+    table, found = schema.signals.c, set[int]()
+    for start in range(0, len(ids), _CHUNK):
+        statement = select(table.paper_id).where(
+            table.paper_id.in_(ids[start : start + _CHUNK]), table.kind == "upvotes",
+            table.source != HERE,
+        )  # fmt: skip
+        found.update(connection.execute(statement).scalars())
+    return found
 
 
 def earlier(connection: Connection, before: str, limit: int) -> list[int]:

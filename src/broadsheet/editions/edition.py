@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +13,13 @@ import orjson
 from sqlalchemy import Connection
 
 from broadsheet.collection import editions as store
-from broadsheet.collection import papers, runs
+from broadsheet.collection import papers, picks, runs
 from broadsheet.collection.database import Database
 from broadsheet.collection.editions import DayCount, Slim
+from broadsheet.collection.picks import Pick
 from broadsheet.editions import calendar
 from broadsheet.editions.calendar import Period
+from broadsheet.editions.narrowing import narrowing
 from broadsheet.editions.order import (
     LEAD,
     REST,
@@ -30,16 +31,19 @@ from broadsheet.editions.order import (
     reason,
 )
 from broadsheet.editions.topics import clusters
-from broadsheet.errors import QueryError, SearchIndexError, StoreError
+from broadsheet.editions.trending_list import Standing, TrendingLists
+from broadsheet.errors import SearchIndexError, StoreError
 from broadsheet.papers.categories import category_label
 from broadsheet.papers.types import Paper
 from broadsheet.search import query as language
 from broadsheet.search.index import Index
-from broadsheet.search.query import And, Like, Node, Not, Or, Phrase, Query, Word
+from broadsheet.search.query import Query
 from broadsheet.search.ranking import Reason
 
 PLACES = 2000
 """So many papers of a period are put in order; the rest follow in order of day."""
+LEAST_OF_DAY = 20
+"""So many papers of each day have a place, however many others have more attention."""
 COMPARED = 1000
 """So many earlier papers are what a paper's newness is measured against."""
 FOREMOST = 60
@@ -60,10 +64,11 @@ _CACHED = 256
 
 
 class Placed(NamedTuple):
-    """A paper in an edition, and why it stands where it stands."""
+    """A paper in an edition, why it stands where it stands, and what a curator says of it."""
 
     paper: Paper
     reason: Reason
+    pick: Pick | None = None
 
 
 class Section(NamedTuple):
@@ -121,16 +126,48 @@ class Listing(NamedTuple):
     places: tuple[Placed, ...]
 
 
+class _Stamp(NamedTuple):
+    """Up to when an order is right: what papers there are, and what people make of them."""
+
+    papers: tuple[object, ...]
+    people: tuple[object, ...]
+
+
+class _Moment(NamedTuple):
+    """As of when an edition is asked for: what was seen later does not count for its order."""
+
+    at: datetime
+    is_over: bool
+
+
+class _Matter(NamedTuple):
+    """What an order is made of: papers, as they are before anybody has read them, and by then.
+
+    `first` are the picks that come first.
+    """
+
+    slims: Sequence[Slim]
+    candidates: Mapping[int, Candidate]
+    standings: Mapping[int, Standing]
+    first: Mapping[int, Pick]
+
+
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """The places of a period, and how many papers its sections and bases really have."""
+    """The places of a period, and how many papers its sections and bases really have.
+
+    `picks` are the marks of its papers, wherever they stand. An order that was kept, or is part of
+    one, has no `matter`.
+    """
 
     places: list[Place]
     totals: Counter[str]
     basis: Counter[str]
     was_kept: bool
     is_closed: bool
-    stamp: tuple[object, ...] = ()
+    picks: Mapping[int, Pick] = field(default_factory=dict)
+    matter: _Matter | None = None
+    stamp: _Stamp | None = None
     made: dict[str, Edition] = field(default_factory=dict)
 
     def of(self, section: str) -> list[Place]:
@@ -155,15 +192,26 @@ class _Order:
 
 
 class Editions:
-    """The editions of a collection, built from the record and kept until one of their days changes.
+    """The editions of a collection, built from the record and kept until anything changes them.
 
     Safe to share between threads.
     """
 
-    def __init__(self, database: Database, index: Index, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        index: Index,
+        trending: TrendingLists,
+        clock: Callable[[], datetime],
+        *,
+        picks_first: bool = True,
+    ) -> None:
+        """`picks_first` if what curators picked comes before everything else."""
         self._database = database
         self._index = index
+        self._trending = trending
         self._clock = clock
+        self._picks_first = picks_first
         self._orders: OrderedDict[tuple[str, str], _Order] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -197,7 +245,7 @@ class Editions:
             if total > len(own) and len(places) < limit:
                 start = max(offset - len(own), 0)
                 places += _beyond(connection, period, order, section, start, limit - len(places))
-            return Listing(section_label(section), total, _placed(connection, places))
+            return Listing(section_label(section), total, _placed(connection, places, order.picks))
 
     def calendar(self, first: date, last: date) -> list[Day]:
         """Return every day from `first` to `last` with how many papers it holds."""
@@ -224,17 +272,29 @@ class Editions:
     def _order(self, connection: Connection, period: Period, query: Query | None) -> _Order:
         key = (period.key, str(query or ""))
         days = store.days(connection, period.first.isoformat(), period.last.isoformat())
-        is_over, sequence = self._is_over(period, days), self._sequence()
-        is_current = sequence >= _touched(days)
+        sequence, closing = self._sequence(), _closing(period, days)
+        # Looked at before the clock: what this knows of was seen by now.
+        counted = self._trending.stamp()
+        now = self._clock().astimezone(UTC)
+        is_over, is_current = closing <= now, sequence >= _touched(days)
         # What has not come yet is empty for another reason than what is past.
         until = min(self._today(), period.last + timedelta(1))
-        stamp = (_touched(days), len(days), until, is_over, sequence if query else is_current)
+        # A count that is told as of today is told as of yesterday from midnight on.
+        attention = None if is_over else (counted, now.date())
+        stamp = _Stamp(
+            (_touched(days), len(days), until, is_over, sequence if query else is_current),
+            (attention, picks.stamp(connection)),
+        )
         with self._lock:
             found = self._orders.get(key)
             if found is not None and found.stamp == stamp:
                 self._orders.move_to_end(key)
                 return found
-        made = self._arranged(connection, period, days, query)
+        before = found if found and found.stamp and found.stamp.papers == stamp.papers else None
+        moment = _Moment(min(now, closing), is_over)
+        made = self._arranged(connection, period, days, query, moment, before)
+        if before is not None and (made.places, made.picks) == (before.places, before.picks):
+            made = before
         made = replace(made, is_closed=made.is_closed or is_over, stamp=stamp)
         if is_over and is_current and query is None and not made.was_kept and made.places:
             self._keep(connection, period, made)
@@ -243,14 +303,6 @@ class Editions:
             while len(self._orders) > _CACHED:
                 self._orders.popitem(last=False)
         return made
-
-    def _is_over(self, period: Period, days: Sequence[DayCount]) -> bool:
-        """Return whether a period has ended and nothing came for it of late."""
-        now = self._clock().astimezone(UTC)
-        if not calendar.closes(period.last) <= now:
-            return False
-        changed = max((d.changed for d in days), default="")
-        return not changed or datetime.fromisoformat(changed) + SETTLED <= now
 
     def _sequence(self) -> int:
         """Return what the index holds of the change log; less than nothing if it is damaged."""
@@ -265,60 +317,134 @@ class Editions:
         period: Period,
         days: Sequence[DayCount],
         query: Query | None,
+        moment: _Moment,
+        before: _Order | None,
     ) -> _Order:
-        """Return the order of a period: the one that was kept, with what came later at its end."""
+        """Return the order of a period: the one that was kept, with what came later at its end.
+
+        `before` is what it was with the same papers, if it was asked for.
+        """
         first, last = period.first.isoformat(), period.last.isoformat()
         if query is not None:
-            return self._narrowed(connection, period, days, query)
+            return self._narrowed(connection, period, query, moment, before)
         kept = _read_kept(store.kept(connection, period.key))
-        slims = self._candidates(connection, days)
+        matter = None
         if kept is None:
-            places = self._fresh(connection, first, slims)
+            slims, standings = self._foremost(connection, period, days, moment.at)
+            matter = self._matter(connection, period, slims, standings, moment, before)
+            places = self._fresh(connection, matter, before)
         else:
+            slims = _first_of_all(connection, period, days)
             slims, places = _as_kept(connection, kept, slims, (first, last))
         if len(places) >= sum(d.papers for d in days):
             counts = _Counts.of(places, slims)
         else:
             counts = _Counts.beyond(places, slims, *store.counts(connection, first, last))
         was_kept = kept is not None
-        return _Order(places, counts.totals, counts.basis, was_kept, is_closed=was_kept)
+        return _Order(
+            places, counts.totals, counts.basis, was_kept, is_closed=was_kept,
+            picks=_picked(connection, period), matter=matter,
+        )  # fmt: skip
 
-    def _candidates(self, connection: Connection, days: Sequence[DayCount]) -> list[Slim]:
-        """Return the papers of some days that are put in order, all of them if they are few."""
-        filled = [d.day for d in days if d.papers]
-        return store.strongest(connection, filled, max(PLACES // max(len(filled), 1), 20))
+    def _foremost(
+        self, connection: Connection, period: Period, days: Sequence[DayCount], at: datetime
+    ) -> tuple[list[Slim], Mapping[int, Standing]]:
+        """Return the papers of a period that are put in order, and their standings.
+
+        They are all of them if they are few; else those that have most attention or were picked,
+        and as many of the strongest of each day as there is room for.
+        """
+        inside = store.ids_between(connection, period.first.isoformat(), period.last.isoformat())
+        standings = self._trending.standings(inside, at, PLACES)
+        if len(inside) <= PLACES:
+            return store.of_ids(connection, inside), standings
+        slims = store.of_ids(connection, sorted({*standings, *_picked(connection, period)}))
+        there = {s.id for s in slims}
+        others = _strongest(connection, days, PLACES - len(slims))
+        return slims + [s for s in others if s.id not in there], standings
 
     def _narrowed(
-        self, connection: Connection, period: Period, days: Sequence[DayCount], query: Query
+        self,
+        connection: Connection,
+        period: Period,
+        query: Query,
+        moment: _Moment,
+        before: _Order | None,
     ) -> _Order:
         """Return the order of those papers that match: that of the whole period once it is closed.
 
         What has no place in the order of the whole comes after what has.
         """
-        first = period.first.isoformat()
-        inside = store.ids_between(connection, first, period.last.isoformat())
-        slims = store.of_ids(connection, self._index.matching((), query, inside).tolist())
+        # With the same papers the same ones match.
+        known = before.matter.slims if before and before.matter else None
+        slims = known if known is not None else self._matching(connection, period, query)
         is_kept = store.kept(connection, period.key) is not None
-        if is_closed := is_kept or self._is_over(period, days):
+        matter = None
+        if is_closed := is_kept or moment.is_over:
             whole = self._order(connection, period, None)
             there = {s.id for s in slims}
             places = [p for p in whole.places if p.paper in there]
             rest = sorted(slims, key=_strength, reverse=True)
             places += _unplaced(rest, {p.paper for p in places}, whole.sections)
         else:
-            places = self._fresh(connection, first, slims)
+            standings = self._trending.standings([s.id for s in slims], moment.at)
+            matter = self._matter(connection, period, slims, standings, moment, before)
+            places = self._fresh(connection, matter, before)
         counts = _Counts.of(places, slims)
-        return _Order(places, counts.totals, counts.basis, was_kept=False, is_closed=is_closed)
+        return _Order(
+            places, counts.totals, counts.basis, was_kept=False, is_closed=is_closed,
+            picks=_picked(connection, period), matter=matter,
+        )  # fmt: skip
 
-    def _fresh(self, connection: Connection, first: str, slims: Sequence[Slim]) -> list[Place]:
-        """Return the order that papers would have if none was kept."""
-        newness = self._newness(connection, first, slims)
+    def _matching(self, connection: Connection, period: Period, query: Query) -> list[Slim]:
+        inside = store.ids_between(connection, period.first.isoformat(), period.last.isoformat())
+        return store.of_ids(connection, self._index.matching((), query, inside).tolist())
+
+    def _matter(
+        self,
+        connection: Connection,
+        period: Period,
+        slims: Sequence[Slim],
+        standings: Mapping[int, Standing],
+        moment: _Moment,
+        before: _Order | None,
+    ) -> _Matter:
+        """Return what the order is made of; what cannot be other than `before` is as it was."""
+        first: Mapping[int, Pick] = {}
+        if self._picks_first:
+            until = _stamp(moment.at) if moment.is_over else None
+            first = _picked(connection, period, until)
+        was = before.matter if before else None
+        if was is not None and was.candidates.keys() == {s.id for s in slims}:
+            return was._replace(standings=standings, first=first)
+        newness = self._newness(connection, period.first.isoformat(), slims)
         labels = self._labels(connection, slims)
-        candidates = [
-            Candidate(s.id, s.topic or labels.get(s.id, ""), s.upvotes, newness.get(s.id), s.day)
+        candidates = {
+            s.id: Candidate(
+                s.id, s.topic or labels.get(s.id, ""), s.upvotes, newness.get(s.id), s.day
+            )
             for s in slims
+        }
+        return _Matter(slims, candidates, standings, first)
+
+    @staticmethod
+    def _fresh(connection: Connection, matter: _Matter, before: _Order | None) -> list[Place]:
+        """Return the order that papers have by what people made of them."""
+        if before is not None and before.matter == matter:
+            return before.places
+        standings, bare = matter.standings, matter.candidates.values()
+        voted = [c.paper for c in bare if c.upvotes and c.paper in standings]
+        timed = store.timed_upvotes(connection, voted)
+        candidates = [
+            c._replace(
+                upvotes=None if c.paper in timed else c.upvotes,
+                standing=standings[c.paper].z if c.paper in standings else None,
+                counted=standings[c.paper].reasons if c.paper in standings else (),
+                is_picked=c.paper in matter.first,
+            )
+            for c in bare
         ]
-        first_of_all = [c.paper for c in foremost(candidates, FOREMOST) if not c.upvotes]
+        first_of_all = [c.paper for c in foremost(candidates, FOREMOST) if not c.has_attention]
         return arrange(candidates, papers.readable(connection, first_of_all, LEAD_TEXT))
 
     def _newness(
@@ -370,7 +496,8 @@ class Editions:
         shown = {LEAD: order.of(LEAD)}
         shown |= {n: order.of(n)[:SHOWN] for n in names[:SECTIONS]}
         flat = [p for places in shown.values() for p in places]
-        read: dict[int, Placed] = {p.paper.id: p for p in _placed(connection, flat)}
+        placed = _placed(connection, flat, order.picks)
+        read: dict[int, Placed] = {p.paper.id: p for p in placed}
         before, after = _nearest(connection, period.first, period.last)
         days = tuple(_calendar(connection, period.first, period.last, self._today()))
         total = sum(order.basis.values())
@@ -404,48 +531,15 @@ def section_label(name: str) -> str:
     return {LEAD: "Leading papers", REST: REST_LABEL}.get(name) or category_label(name)
 
 
-def narrowing(query: Query, of: str = "an edition") -> Query | None:
-    """Return a query as conditions alone: a bare word, which only ranks, must be there too.
-
-    `of` names what is narrowed.
-
-    Raises QueryError for what would put papers in another order.
-    """
-    if query.sort or _holds_like(query.root):
-        name = "sort" if query.sort else "like"
-        at = next((m.start() for m in _ORDERING.finditer(query.text) if m[1]), 0)
-        raise QueryError(
-            f"{name}: puts papers in another order, but {of} has its own",
-            query=query.text,
-            position=at,
-            hint=f"Narrow it with words and fields, or use {name}: in the search.",
-        )
-    if query.root is None:
-        return None
-    nodes = query.root.nodes if isinstance(query.root, And) else (query.root,)
-    kept = tuple(map(_required, nodes))
-    return Query(And(kept) if len(kept) > 1 else kept[0])
-
-
-_QUOTE = '"\u201c\u201d\u201e\u201f'
-# Quoted text is passed over.
-_ORDERING = re.compile(rf"[{_QUOTE}][^{_QUOTE}]*[{_QUOTE}]?|\b((?:like|sort):)", re.IGNORECASE)
-
-
-def _holds_like(node: Node | None) -> bool:
-    if isinstance(node, Not):
-        return _holds_like(node.node)
-    if isinstance(node, And | Or):
-        return any(map(_holds_like, node.nodes))
-    return isinstance(node, Like)
-
-
-def _required(node: Node) -> Node:
-    return Phrase(node.text) if isinstance(node, Word) and node.field is None else node
-
-
 def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _closing(period: Period, days: Sequence[DayCount]) -> datetime:
+    """Return when a period has ended and nothing has come for it of late."""
+    ends = calendar.closes(period.last)
+    changed = max((d.changed for d in days), default="")
+    return max(ends, datetime.fromisoformat(changed) + SETTLED) if changed else ends
 
 
 def _touched(days: Sequence[DayCount]) -> int:
@@ -590,9 +684,33 @@ def _late(slims: Iterable[Slim]) -> list[Place]:
 # ---------------------------------------------------------------------------- papers and days
 
 
-def _placed(connection: Connection, places: Sequence[Place]) -> tuple[Placed, ...]:
+def _first_of_all(connection: Connection, period: Period, days: Sequence[DayCount]) -> list[Slim]:
+    """Return the papers of a period, of very many the strongest of each day."""
+    if sum(d.papers for d in days) > PLACES:
+        return _strongest(connection, days, PLACES)
+    inside = store.ids_between(connection, period.first.isoformat(), period.last.isoformat())
+    return store.of_ids(connection, inside)
+
+
+def _strongest(connection: Connection, days: Sequence[DayCount], most: int) -> list[Slim]:
+    """Return the first papers of some days: about `most` in all, and some of each."""
+    filled = [d.day for d in days if d.papers]
+    return store.strongest(connection, filled, max(most // max(len(filled), 1), LEAST_OF_DAY))
+
+
+def _picked(connection: Connection, period: Period, until: str | None = None) -> Mapping[int, Pick]:
+    """Return the papers of a period that curators picked, or had picked by a moment."""
+    first, last = period.first.isoformat(), period.last.isoformat()
+    return {p.paper: p for p in reversed(picks.between(connection, first, last, until))}
+
+
+def _placed(
+    connection: Connection, places: Sequence[Place], picked: Mapping[int, Pick]
+) -> tuple[Placed, ...]:
     found: dict[int, Paper] = {p.id: p for p in papers.fetch(connection, [p.paper for p in places])}
-    return tuple(Placed(found[p.paper], p.reason) for p in places if p.paper in found)
+    return tuple(
+        Placed(found[p.paper], p.reason, picked.get(p.paper)) for p in places if p.paper in found
+    )
 
 
 def _again(connection: Connection, first: str, last: str) -> tuple[CameAgain, ...]:

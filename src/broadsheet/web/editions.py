@@ -1,7 +1,7 @@
 """The pages of editions: of a day, a week and a month, their sections, and the year."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -12,12 +12,25 @@ from broadsheet.editions import calendar as periods
 from broadsheet.editions.calendar import Period
 from broadsheet.editions.edition import Edition
 from broadsheet.errors import QueryError
-from broadsheet.web import calendars, front, listings
+from broadsheet.papers.types import PaperId
+from broadsheet.web import calendars, front, listings, views
 from broadsheet.web.site import Here, Site
+from broadsheet.web.who import visit
 
 editions = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
+CHOSEN = 50
+"""So many picks can be taken back on the page of an edition; others on that of their paper."""
+
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
+
+
+class Chosen(NamedTuple):
+    """A paper that was picked, as the list of picks has it."""
+
+    paper: PaperId
+    title: str
+    href: str
 
 
 class _Year(StringConvertor):
@@ -122,6 +135,7 @@ def _edition(
     """Return an edition; `at` is its address, `today` is the edition of today where that counts."""
     q = q.strip()
     found = site.library.editions.edition(period, q)
+    papers = front.papers(found, q)
     return site.page(
         "edition.html",
         at=at,
@@ -129,7 +143,9 @@ def _edition(
         edition=found,
         missed=today if today and today.period != period else None,
         count=site.count(),
-        papers=front.papers(found, q),
+        papers=papers,
+        counts=site.counts(e.id for e in papers.entries),
+        chosen=_chosen(site, period),
         ways=front.ways(found, q),
         by_which_day=front.by_which_day(found),
         days=calendars.cells(found.days) if period.kind != "day" else [],
@@ -138,6 +154,17 @@ def _edition(
         listed=_listed(site, period) if period.kind == "day" and not q else "",
         nearest=[front.day_link(d, q) for d in (found.before, found.after) if d],
     )
+
+
+def _chosen(site: Site, period: Period) -> list[Chosen]:
+    """Return what was picked for an edition, to whoever may take it back."""
+    if not visit().actor.may("curate"):
+        return []
+    picked = [p.paper for p in site.library.picks.between(period.first, period.last)]
+    return [
+        Chosen(p.id, views.clip(p.title, views.TITLE), views.paper_url(p))
+        for p in site.library.papers(picked[:CHOSEN])
+    ]
 
 
 def _listed(site: Site, period: Period) -> str:
@@ -169,6 +196,7 @@ def _section(site: Site, period: Period, q: str, section: str, page: int) -> HTM
         total=found.total,
         narrowed=q,
         entries=[front.placed_entry(p, front.BRIEF) for p in found.places[:size]],
+        counts=site.counts(p.paper.id for p in found.places[:size]),
         page=page,
         whole=front.edition_url(period.path, q),
         unnarrowed=front.edition_url(period.path, "", section),

@@ -16,8 +16,8 @@ ROOM = 60_000
 """Bytes of a page that its papers may take; the calendar and the head need the rest."""
 NAMED = 15_000
 """Bytes for the names of sections that have no room for papers."""
-FRAME = 420
-"""Bytes that a paper takes besides its words."""
+FRAME = 720
+"""Bytes that a paper takes besides its words: its tags, its votes and the button for one."""
 LEAD = 1400
 """Characters of the first leading paper's abstract."""
 BRIEF = 260
@@ -73,6 +73,11 @@ class Papers(NamedTuple):
     unnamed: int
     again: list[Again]
 
+    @property
+    def entries(self) -> list[Entry]:
+        """All papers with a place of their own."""
+        return [*self.leads, *(entry for part in self.parts for entry in part.entries)]
+
 
 def papers(edition: Edition, query: str) -> Papers:
     """Return the papers of an edition that its page has room for, the sections served in turn.
@@ -111,6 +116,7 @@ def placed_entry(placed: Placed, size: int, names: int = views.NAMES) -> Entry:
         authors=entry.authors[:names],
         more_authors=more,
         reasons=(placed.reason.text,) if placed.reason.text else (),
+        pick=placed.pick,
     )
 
 
@@ -137,6 +143,7 @@ def _weight(entry: Entry) -> int:
         *(text for _, text in (*entry.title, *entry.excerpt.pieces)),
         *entry.authors,
         *entry.reasons,
+        *((entry.pick.by, entry.pick.note) if entry.pick else ()),
         *(str(part) for link in (entry.venue, *entry.categories) if link for part in link if part),
     ]
     return FRAME + views.size("".join(texts))
