@@ -16,24 +16,23 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
 from broadsheet import __version__
 from broadsheet.collection import backup as keeping
 from broadsheet.collection import decisions as by_hand
-from broadsheet.collection import editions, harvests, health, near_misses, repair, signals
+from broadsheet.collection import editions, harvests, health, repair, signals, votes
 from broadsheet.collection import papers as store
 from broadsheet.collection import runs as history
 from broadsheet.collection.database import HEAD, Database
 from broadsheet.collection.decisions import Decision
 from broadsheet.collection.signals import Observed
 from broadsheet.collection.together import Together
+from broadsheet.collection.votes import Counted
 from broadsheet.editions.edition import Editions
 from broadsheet.editions.presumed import with_presumed_day
 from broadsheet.editions.trending_list import Trending, TrendingLists
 from broadsheet.errors import (
     ConfigError,
-    DecisionError,
     NotFoundError,
     RecordError,
     SearchIndexError,
@@ -41,11 +40,13 @@ from broadsheet.errors import (
     UnknownFormat,
 )
 from broadsheet.papers.appearances import Again
-from broadsheet.papers.duplicates import NearMiss
-from broadsheet.papers.duplicates import near_misses as find_near_misses
 from broadsheet.papers.identity import format_paper_id, parse_external_id
 from broadsheet.papers.types import Paper, PaperId, Record, SavedPage
-from broadsheet.readers.accounts import Accounts
+from broadsheet.readers.accounts import Accounts, Post
+from broadsheet.readers.claims import Claims
+from broadsheet.readers.community import Community
+from broadsheet.readers.deciding import Deciding
+from broadsheet.readers.picks import Picks
 from broadsheet.readers.rules import PRIVATE, Rules
 from broadsheet.search import query as language
 from broadsheet.search.agreement import problems_of
@@ -61,6 +62,7 @@ from broadsheet.search.understanding import Note
 if TYPE_CHECKING:
     from broadsheet.editions.trending import View, Window
     from broadsheet.harvest.newsroom import Newsroom
+    from broadsheet.readers.submissions import Submissions
 
 BATCH = 1000
 """Records filed in one transaction: what a crash can ask to be done again."""
@@ -73,9 +75,6 @@ ENTRIES = 200
 """So many papers of a file are used to find others like them."""
 
 _BETWEEN = re.compile(r"[\s,;]+")
-
-FEW = 5000
-"""So many papers are compared with each other while somebody waits for a page."""
 
 Item = Record | RecordError
 
@@ -103,7 +102,10 @@ class Progress:
 
 
 class Sheet(NamedTuple):
-    """All that is known of one paper: what it is made of, where it stood, what was counted."""
+    """All that is known of one paper: what it is made of, where it stood, what was counted.
+
+    `here` is what the readers of this collection did: whose vote is whose, it does not say.
+    """
 
     paper: Paper
     records: list[store.FiledRecord]
@@ -111,6 +113,7 @@ class Sheet(NamedTuple):
     again: list[Again]
     decisions: list[Decision]
     signals: list[Observed]
+    here: Counted
 
 
 class Report(NamedTuple):
@@ -166,6 +169,7 @@ class Library:
         newsroom: Callable[[Library], Newsroom] | None = None,
         deep_share: float = 1.0,
         rules: Rules = PRIVATE,
+        post: Post | None = None,
     ) -> None:
         """`newsroom` makes the sources of the library when they are first needed.
 
@@ -176,15 +180,22 @@ class Library:
         self._clock = clock
         self._feeder = Feeder(database, index, unasked)
         self.together = Together(database)
-        self.accounts = Accounts(database, self.together, rules, clock)
+        self.accounts = Accounts(database, self.together, rules, clock, post)
+        self.community = Community(database, self.together, rules, clock)
+        self.deciding = Deciding(database, self.writing, self.sync, clock)
+        self.claims = Claims(database, self.together, clock)
+        self._submissions: Submissions | None = None
         self._deepener: Deepener | None = None
         if index.deep_embedder is not None:
             self._deepener = Deepener(
                 database, index, index.deep_embedder, self._feeder.writing, deep_share
             )
         self._followers: list[Follower] = []
-        self.editions = Editions(database, index, clock)
         self._trending = TrendingLists(database, index)
+        self.editions = Editions(
+            database, index, self._trending, clock, picks_first=rules.picks_first
+        )
+        self.picks = Picks(database, self.together, clock)
         self._engine = Engine(index, embedder, self.papers, self.resolve, deep=index.deep_embedder)
         self._make_newsroom = newsroom
         self._newsroom: Newsroom | None = None
@@ -202,6 +213,25 @@ class Library:
                     raise ConfigError("this library was opened without sources")
                 self._newsroom = self._make_newsroom(self)
             return self._newsroom
+
+    @property
+    def submissions(self) -> Submissions:
+        """The papers that readers bring, and the queue of those that wait for a curator."""
+        with self._lock:
+            if self._submissions is None:
+                # Reading pages needs what no search needs.
+                from broadsheet.readers.desk import Desk  # noqa: PLC0415
+                from broadsheet.readers.limits import Limits  # noqa: PLC0415
+                from broadsheet.readers.submissions import Submissions  # noqa: PLC0415
+
+                limits = Limits(lambda: self._clock().timestamp())
+                rules = self.accounts.rules
+                self._submissions = Submissions(
+                    Desk(self.database, self.together, rules, self._clock, limits),
+                    lambda: self.newsroom.finder,
+                    lambda record: [hit.paper for hit in self.like([record]).hits],
+                )
+            return self._submissions
 
     @property
     def clock(self) -> Clock:
@@ -256,6 +286,7 @@ class Library:
                 store.appearances_of(connection, paper_id),
                 by_hand.recent(connection, 20, paper_id),
                 signals.of_paper(connection, paper_id),
+                votes.counts(connection, [paper_id])[paper_id],
             )
 
     def latest(self, limit: int = 20, offset: int = 0) -> list[Paper]:
@@ -507,101 +538,6 @@ class Library:
         counts.update(fresh)
         return len(outcomes) - fresh["unchanged"]
 
-    # ------------------------------------------------------------------ deciding
-
-    def merge(self, one: str, other: str, note: str = "") -> Decision:
-        """Make the papers that two ids lead to one, for ever; raises DecisionError, PaperNotFound.
-
-        The older one stays, and the address of the other leads to it.
-        """
-        return self._decide(
-            lambda c: by_hand.merge(c, *self._pair(c, one, other), self._now(), note)
-        )
-
-    def split(self, ident: str, record: str, note: str = "") -> Decision:
-        """Make a record of a paper a paper of its own, for ever; raises DecisionError.
-
-        `record` is `source:key` as the paper's page shows it, or the key alone.
-        """
-
-        def carry_out(connection: Connection) -> int:
-            paper = store.resolve(connection, ident)
-            key = _record_named(record, [f.record for f in store.records_of(connection, paper)])
-            return by_hand.split(connection, paper, key, self._now(), note)
-
-        return self._decide(carry_out)
-
-    def tell_apart(self, one: str, other: str, note: str = "") -> Decision:
-        """Decide that two papers are not the same, for ever; raises DecisionError."""
-        return self._decide(
-            lambda c: by_hand.apart(c, *self._pair(c, one, other), self._now(), note)
-        )
-
-    def undo(self, number: int) -> Decision:
-        """Take a decision back; raises DecisionError if that cannot be, NotFoundError if none."""
-
-        def carry_out(connection: Connection) -> int:
-            by_hand.undo(connection, number, self._now())
-            return number
-
-        return self._decide(carry_out)
-
-    def decisions(self, limit: int = 100, ident: str | None = None) -> list[Decision]:
-        """Return the newest decisions, newest first; with `ident`, those about that paper."""
-        with self.database.read() as connection:
-            paper = store.resolve(connection, ident) if ident else None
-            return by_hand.recent(connection, limit, paper)
-
-    def duplicates(self, limit: int = 100, ident: str | None = None) -> list[NearMiss]:
-        """Return pairs of papers that may be one and that nobody has decided, surest first.
-
-        With `ident` only those of that paper. They are those that were found when somebody last
-        looked (`look_for_duplicates`); in a collection of at most `FEW` papers they are looked for
-        now, if it has changed since.
-        """
-        with self.database.read() as connection:
-            paper = store.resolve(connection, ident) if ident else None
-            look = near_misses.last_look(connection)
-            is_old = look is None or look.behind
-            if not is_old or store.count(connection) > FEW:
-                return near_misses.undecided(connection, limit, paper)
-            found = self._looked(connection, lambda _done, _total: None)
-        return [m for m in found if paper is None or paper in {m.one.id, m.other.id}][:limit]
-
-    def look_for_duplicates(self, progress: Callable[[int, int], None]) -> None:
-        """Compare all papers that have something rare in common, and keep what may be one."""
-        with self.database.read() as connection:
-            sequence = store.last_sequence(connection)
-            found = self._looked(connection, progress)
-        with self.writing(), self.database.write() as connection:
-            near_misses.keep(connection, found, sequence)
-
-    def last_look(self) -> near_misses.Look | None:
-        """Return when duplicates were last looked for, None if they never were or none were."""
-        with self.database.read() as connection:
-            return near_misses.last_look(connection)
-
-    @staticmethod
-    def _looked(connection: Connection, progress: Callable[[int, int], None]) -> list[NearMiss]:
-        return find_near_misses(
-            (paper for papers in store.every(connection, SYNC_EVERY) for paper in papers),
-            lambda ids: store.fetch(connection, ids),
-            apart=by_hand.told_apart(connection),
-            progress=progress,
-        )
-
-    @staticmethod
-    def _pair(connection: Connection, one: str, other: str) -> tuple[PaperId, PaperId]:
-        return store.resolve(connection, one), store.resolve(connection, other)
-
-    def _decide(self, carry_out: Callable[[Connection], int]) -> Decision:
-        """Carry a decision out in one transaction, feed the index, and return the decision."""
-        with self.writing():
-            with self.database.write() as connection:
-                found = by_hand.find(connection, carry_out(connection))
-            self.sync()
-        return found
-
     # ------------------------------------------------------------------ the index
 
     def writing(self, timeout: float = 10) -> AbstractContextManager[None]:
@@ -704,6 +640,7 @@ class Library:
             sequence = store.last_sequence(connection)
             ids = np.array(store.all_ids(connection), np.int64)
             records = store.count_records(connection)
+            problems += votes.disagreements(connection)
         try:
             facts = self.index.facts
             problems += problems_of(self.index, ids, sequence)
@@ -757,6 +694,7 @@ class Library:
                 yield "papers", done, len(ids)
             with self.database.write() as connection:
                 repair.recount(connection, self._now())
+                votes.remake(connection, self._now())
         for done, total in self.rebuild():
             yield "index", done, total
 
@@ -805,6 +743,7 @@ class Library:
         """Let go of all files."""
         if self._newsroom is not None:
             self._newsroom.close()
+        self.accounts.close()
         self.index.embedder.close()
         if self._deepener is not None:
             self._deepener.stop()
@@ -818,19 +757,6 @@ class Library:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _record_named(name: str, records: Sequence[Record]) -> tuple[str, str]:
-    """Return the source and key of the one record that `name` means; raises DecisionError."""
-    exact = [r for r in records if f"{r.source}:{r.key}" == name]
-    found = exact or [r for r in records if r.key == name]
-    if len(found) == 1:
-        return found[0].source, found[0].key
-    have = ", ".join(f"{r.source}:{r.key}" for r in records[:10])
-    raise DecisionError(
-        f"{name!r} is {'more than one record' if found else 'no record'} of this paper, "
-        f"which is made of {have}"
-    )
 
 
 def _understood(text: str) -> language.Query:

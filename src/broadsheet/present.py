@@ -26,6 +26,7 @@ from rich.text import Text
 
 from broadsheet.collection.backup import Manifest
 from broadsheet.collection.decisions import Decision
+from broadsheet.collection.picks import Pick
 from broadsheet.collection.runs import Reject, Run
 from broadsheet.editions.edition import CameAgain, Day, Edition, Placed, Section
 from broadsheet.editions.trending_list import Trending
@@ -39,10 +40,15 @@ from broadsheet.search.explaining import Row
 from broadsheet.search.highlight import Marked
 
 if TYPE_CHECKING:
+    from broadsheet.collection.claims import Claim
+    from broadsheet.collection.credentials import InvitationRow, TokenRow
+    from broadsheet.collection.submissions import Submission
     from broadsheet.harvest.adding import Added
     from broadsheet.harvest.harvester import Report as HarvestReport
     from broadsheet.harvest.newsroom import Standing
     from broadsheet.harvest.reconcile import Reconciliation
+    from broadsheet.readers.accounts import Listed
+    from broadsheet.readers.submissions import Outcome
     from broadsheet.sources.base import Finding
 
 _WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 110)
@@ -239,8 +245,24 @@ def _lead(place: Placed) -> None:
     if byline := _byline(paper):
         _indented(Text(byline, style="dim"))
     _indented(_safe(_shortened(Marked(paper.abstract or paper.summary), 45).text))
-    _indented(Text(f"{format_paper_id(paper.id)} · {place.reason.text}", style="dim"))
+    _indented(Text(_safe(f"{format_paper_id(paper.id)} · {_why(place)}"), style="dim"))
     _line()
+
+
+def _why(place: Placed) -> str:
+    """Return who picked a paper, and the reason of its place."""
+    mark = f"{_picked(place.pick)} · " if place.pick else ""
+    return f"{mark}{place.reason.text}"
+
+
+def _picked(found: Pick) -> str:
+    return f"picked by {found.by}" + (f": {found.note}" if found.note else "")
+
+
+def picks(found: Sequence[Pick]) -> None:
+    """Print what curators picked for editions."""
+    rows = [(p.day, format_paper_id(p.paper), p.by, p.at[:10], p.note) for p in found]
+    _table(("day", "paper", "picked by", "on", "note"), rows)
 
 
 def _section(section: Section) -> None:
@@ -249,7 +271,7 @@ def _section(section: Section) -> None:
         paper = place.paper
         _indented(
             Text(_safe(paper.title))
-            + Text(f"  {format_paper_id(paper.id)} · {place.reason.text}", "dim")
+            + Text(_safe(f"  {format_paper_id(paper.id)} · {_why(place)}"), "dim")
         )
     _line()
 
@@ -284,6 +306,32 @@ def trending(found: Trending) -> None:
         _indented(Text(_safe(known), "dim"), 4)
 
 
+def readers(found: Sequence[Listed]) -> None:
+    """Print accounts, as admins see them."""
+    rows = [
+        (
+            held.name, held.shown, held.email or "", held.role,
+            "" if held.state == "active" else held.state, held.joined[:10], (seen or "")[:10],
+        )
+        for held, seen in found
+    ]  # fmt: skip
+    _table(("name", "shown as", "address", "role", "", "joined", "last here"), rows)
+
+
+def invitations(found: Sequence[InvitationRow]) -> None:
+    """Print invitations that nobody has used yet."""
+    rows = [(row.id[:12], row.email, row.role, row.made[:10], row.ends[:10]) for row in found]
+    _table(("invitation", "address", "role", "made", "ends"), rows)
+
+
+def tokens(found: Sequence[TokenRow]) -> None:
+    """Print API tokens, without what lets anybody in."""
+    rows = [
+        (str(t.id), t.name, ", ".join(t.scopes), t.made[:10], (t.used or "")[:10]) for t in found
+    ]
+    _table(("no.", "token", "scopes", "made", "last used"), rows, "no.")
+
+
 def decisions(found: Sequence[Decision]) -> None:
     """Print decisions by hand, newest first."""
     rows = [
@@ -294,6 +342,53 @@ def decisions(found: Sequence[Decision]) -> None:
         for d in found
     ]  # fmt: skip
     _table(("no.", "what", "paper", "other", "made", "undone", "note"), rows, "no.")
+
+
+def submitted(made: Outcome) -> None:
+    """Print what became of a wish to submit a paper."""
+    if made.paper is not None:
+        what = "is here already" if made.state == "here" else "was added"
+        _line(f"{format_paper_id(made.paper)} {what}")
+    elif made.state == "waiting":
+        _line(f"Submission {made.number} waits for a curator.")
+    elif made.candidates:
+        _line("It may be one of these: submit it by its id, or enter yours by hand with --new.")
+    else:
+        _line(_safe(f"Not found: {made.reason}. It can be entered by hand: --title, --author, …"))
+    for one in made.candidates:
+        facts = [", ".join(one.authors), one.year, "here already" if one.paper else ""]
+        _line(_safe(f"  {one.what}  {one.title} ({'; '.join(f for f in facts if f)})"))
+
+
+def submissions(found: Sequence[Submission]) -> None:
+    """Print what was submitted, newest first."""
+    rows = [
+        (
+            str(s.id), s.at[:10], s.name, s.state, format_paper_id(s.paper) if s.paper else "",
+            s.title or s.asked, s.reason,
+        )
+        for s in found
+    ]  # fmt: skip
+    _table(("no.", "day", "by", "is", "paper", "what", "reason"), rows, "no.")
+
+
+def claims(found: Sequence[Claim]) -> None:
+    """Print who says that they are authors of papers, newest first."""
+    rows = [
+        (
+            str(c.id), c.at[:10], c.name, c.state, c.how, format_paper_id(c.paper), c.author,
+            c.title, c.note,
+        )
+        for c in found
+    ]  # fmt: skip
+    columns = ("no.", "day", "reader", "is", "by", "paper", "author", "title", "note")
+    _table(columns, rows, "no.")
+
+
+def claim(made: Claim) -> None:
+    """Print how a claim stands."""
+    paper = format_paper_id(made.paper)
+    _line(_safe(f"Claim {made.id}: {made.name} as {made.author} of {paper}: {made.state}"))
 
 
 def near_misses(found: Sequence[NearMiss]) -> None:

@@ -163,6 +163,7 @@ def sheet(found: Sheet, similar: Sequence[Hit] = ()) -> Json:
         "again": [{"day": a.day, "kind": a.kind, "note": a.note} for a in found.again],
         "decisions": [decision(d) for d in found.decisions],
         "signals": [signal(o) for o in found.signals],
+        "here": {"upvotes": found.here.upvotes, "comments": found.here.comments},
         "similar": [hit(h) for h in similar],
     }
 
@@ -179,8 +180,9 @@ def signal(found: Observed) -> Json:
 
 
 def placed(found: Placed) -> Json:
-    """Return a paper of an edition with the reason of its place."""
-    return {**paper(found.paper), "reason": _reason(found.reason)}
+    """Return a paper of an edition with the reason of its place, and who picked it."""
+    mark = found.pick and {"by": found.pick.by, "note": found.pick.note, "at": found.pick.at}
+    return {**paper(found.paper), "reason": _reason(found.reason), "pick": mark}
 
 
 def edition(found: Edition) -> Json:

@@ -170,7 +170,7 @@ def test_what_changes_is_embedded_again(home, embedder):
         model.texts.clear()
         put(library, record(7, venue="Kiln Letters"), record(200))
         put(library, Record("file", "n9", "On copper", "Another text.", submitted="2011-01-01"))
-        library.merge("p20", "p30")
+        library.deciding.merge("p20", "p30")
         list(library.deepen())
 
         assert sorted(model.texts) == sorted(p.text for p in library.papers([10, 101]))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from broadsheet import library as module
 from broadsheet.factory import open_library
 from broadsheet.library import Library
+from broadsheet.readers import deciding as module
 from processes import called
 from shared_data import SHARED, needs_shared
 
@@ -37,7 +37,7 @@ def filled(tmp_path: Path) -> Path:
 
 def pairs(library: Library) -> list[tuple[int, int]]:
     """Return the pairs that are listed."""
-    return [(m.one.id, m.other.id) for m in library.duplicates()]
+    return [(m.one.id, m.other.id) for m in library.deciding.duplicates()]
 
 
 def silent(_done: int, _total: int) -> None:
@@ -47,14 +47,14 @@ def silent(_done: int, _total: int) -> None:
 def test_pairs_are_listed_until_they_are_decided(filled: Path):
     """A merge and “not the same” both take the pair off the list; an undo brings it back."""
     with open_library(filled) as library:
-        library.look_for_duplicates(silent)
+        library.deciding.look_for_duplicates(silent)
         assert pairs(library) == [(1, 2)]
-        for decide in (library.merge, library.tell_apart):
+        for decide in (library.deciding.merge, library.deciding.tell_apart):
             made = decide("p1", "p2")
             assert pairs(library) == []
-            library.look_for_duplicates(silent)
+            library.deciding.look_for_duplicates(silent)
             assert pairs(library) == []
-            library.undo(made.id)
+            library.deciding.undo(made.id)
             assert pairs(library) == [(1, 2)]
 
 
@@ -62,15 +62,15 @@ def test_what_was_found_is_kept(filled: Path, monkeypatch):
     """In a collection too large to compare while a page waits, the last look is what is shown."""
     monkeypatch.setattr(module, "FEW", 0)
     with open_library(filled) as library:
-        assert library.last_look() is None
+        assert library.deciding.last_look() is None
         assert pairs(library) == []
-        library.look_for_duplicates(silent)
-        assert library.last_look().behind == 0
-        assert [m.reasons for m in library.duplicates()] != [()]
-        assert library.duplicates(ident="p3") == []
-        assert len(library.duplicates(ident="p2")) == 1
-        made = library.tell_apart("p1", "p3")
-        library.undo(made.id)
+        library.deciding.look_for_duplicates(silent)
+        assert library.deciding.last_look().behind == 0
+        assert [m.reasons for m in library.deciding.duplicates()] != [()]
+        assert library.deciding.duplicates(ident="p3") == []
+        assert len(library.deciding.duplicates(ident="p2")) == 1
+        made = library.deciding.tell_apart("p1", "p3")
+        library.deciding.undo(made.id)
         assert pairs(library) == [(1, 2)]
 
 
@@ -90,7 +90,7 @@ def test_the_pages_hold_a_pair_under_other_titles(tmp_path: Path):
     with open_library(tmp_path / "home") as library:
         for page in sorted((SHARED / "pages").glob("*.txt")):
             list(library.import_file(page))
-        found = {frozenset((m.one.title, m.other.title)) for m in library.duplicates()}
+        found = {frozenset((m.one.title, m.other.title)) for m in library.deciding.duplicates()}
     assert any({title.split()[0] for title in pair} == {"Channel", "Pruning"} for pair in found), (
         found
     )

@@ -173,7 +173,7 @@ def test_papers_that_go_meanwhile_are_left_out(filled, papers, tmp_path, embedde
         found = library.select()
         one, other, *others = papers
         assert next(found).id == one.id
-        library.merge(f"p{one.id}", f"p{other.id}")
+        library.deciding.merge(f"p{one.id}", f"p{other.id}")
         assert [p.id for p in found] == [p.id for p in others]
 
 

@@ -54,6 +54,8 @@ def pages_of(library: Library) -> dict[str, str]:
         "method": "/paper/p1?facet=method#similar",
         "references": "/like",
         "duplicates": "/duplicates",
+        "notices": "/notices",
+        "moderation": "/moderation",
         "status": "/status",
         "listings": "/status/listings",
         "language": "/about/query",

@@ -8,10 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from broadsheet import config
+from broadsheet.collection import schema
 from broadsheet.errors import ConfigError, StoreError
 from broadsheet.factory import open_library
+from broadsheet.readers.permissions import OWNER
 from broadsheet.web import evidence, forms
 from broadsheet.web.app import create_app
 from broadsheet.web.guard import COOKIE, Guard
@@ -88,7 +91,12 @@ def form(client, url, action, **wanted: str):
 
 def state(library):
     """Return what a decision would change."""
-    return library.last_change(), library.decisions(), library.count()
+    with library.database.read() as connection:
+        people = [
+            connection.execute(select(func.count()).select_from(table)).scalar()
+            for table in (schema.votes, schema.voted, schema.comments, schema.notices)
+        ]
+    return library.last_change(), library.deciding.decisions(), library.count(), people
 
 
 # ---------------------------------------------------------------------------- forms
@@ -165,15 +173,15 @@ def test_paper_names_its_edition(client, twice):
 
 def test_a_large_collection_shows_what_was_found_last(decider, own, pair, monkeypatch):
     """Where comparing takes a while, the page shows what was found, and how long ago."""
-    monkeypatch.setattr("broadsheet.library.FEW", 1)
+    monkeypatch.setattr("broadsheet.readers.deciding.FEW", 1)
     monkeypatch.setattr("broadsheet.web.deciding.FEW", 1)
     assert "No pairs are known." in read(decider, "/duplicates").text
     assert decider.get("/api/duplicates").json() == {"pairs": [], "behind": None}
-    own.look_for_duplicates(lambda _done, _total: None)
+    own.deciding.look_for_duplicates(lambda _done, _total: None)
     page = read(decider, "/duplicates")
     assert f"The same paper : {pair[0]} and {pair[1]}" in page.text
     assert "compares them again" not in page.text
-    own.split("arxiv:2603.00001", "acl:2026.moon-1.1")
+    own.deciding.split("arxiv:2603.00001", "acl:2026.moon-1.1")
     assert re.search(r"compared [23] changes ago", read(decider, "/duplicates").text)
 
 
@@ -224,7 +232,7 @@ def test_what_cannot_be_done_is_said(client, library, path, data, status, said):
 def test_a_busy_record_says_to_try_again(client, library, pair, monkeypatch):
     """While another process writes, a form is answered with 503 and the sentence of the error."""
     error = StoreError("another Broadsheet is writing", temporary=True)
-    monkeypatch.setattr(library, "merge", raising(error))
+    monkeypatch.setattr(library.deciding, "merge", raising(error))
     answer = client.post("/decide/merge", data=form(client, "/duplicates", "/decide/merge"))
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -359,16 +367,27 @@ def test_any_host_is_judged(host):
 
 def test_no_request_for_reading_changes_anything(client, library, twice):
     """Every GET, and every POST that only asks, leaves the record and the decisions as they are."""
+    said = library.community.comments.write(OWNER, twice, "Which spring was it?").id
     before = state(library)
     urls = [
         "/", "/?q=moon", "/2026", "/2026/03", "/2026/w12", "/2026/03/17", "/search?q=moon",
         "/2026/03/17?section=more", f"/paper/{twice}", f"/paper/{twice}?done=1", "/duplicates",
+        "/api/editions/today/picks",
         "/duplicates?done=1&page=1", "/about/query", "/healthz", "/static/broadsheet.css",
         "/status", "/status/listings", "/api/sources", "/api/runs", "/api/listings",
         "/export/jsonl", "/api/search?q=moon", f"/api/papers/{twice}", "/api/openapi.json",
         f"/api/papers/{twice}/similar", "/api/latest", "/api/edition", "/api/calendar",
         "/api/edition/papers?section=more", "/api/duplicates", "/api/decisions", "/api/status",
-        "/like", "/trending", "/api/trending",
+        "/sign-in", "/sign-in/openid/back", "/sign-up", "/letter/x", "/account", "/account/export",
+        "/reader/owner", "/readers", "/api/me", "/api/me/export", "/api/me/tokens", "/api/readers",
+        "/api/readers/owner",
+        "/submit", "/submissions", "/claims", "/api/submissions", "/api/claims",
+        "/like", "/trending", "/api/trending", "/notices", "/moderation", "/moderation/log",
+        f"/comment/{said}", f"/comment/{said}/reply", f"/comment/{said}/history",
+        f"/api/papers/{twice}/comments", f"/api/comments/{said}", "/api/me/notices",
+        "/api/moderation", "/api/moderation/log", "/feeds/editions/day.atom",
+        "/feeds/trending/hot.rss", "/feeds/search.json?q=moon",
+        f"/feeds/papers/{twice}/comments.atom",
     ]  # fmt: skip
     for url in urls:
         assert client.get(url).status_code < 400, url
@@ -426,12 +445,17 @@ def test_programs_see_duplicates(client, pair):
     ("content", "kind", "status", "said"),
     [
         (b'{"kind":"merge","one":"p1","other":"p2"}', "text/plain", 415, "application/json"),
-        (b"kind=merge&one=p1&other=p2", "application/x-www-form-urlencoded", 415, "is sent as"),
+        (
+            b"kind=merge&one=p1&other=p2",
+            "application/x-www-form-urlencoded",
+            415,
+            "application/json",
+        ),
         (b"{", "application/json", 400, "JSON"),
         (b'{"kind":"merge","one":"p1"}', "application/json", 400, "other: Field required"),
         (b'{"kind":"divorce"}', "application/json", 400, "merge"),
         (b'{"kind":"merge","one":"p1","other":"p2","x":1}', "application/json", 400, "x: Extra"),
-        (b"[" * 20_000, "application/json", 413, "more than a form holds"),
+        (b"[" * 70_000, "application/json", 413, "more than a form holds"),
         (b'{"kind":"merge","one":"p1","other":"p1"}', "application/json", 409, "already"),
         (b'{"kind":"merge","one":"p1","other":"p99"}', "application/json", 404, "p99"),
     ],
@@ -456,7 +480,7 @@ def test_wishes_that_cannot_be_granted_are_problems(client, library, content, ki
 )
 def test_pages_of_other_sites_are_no_programs(decider, own, pair, headers):
     """JSON that another site's page sends is refused, and so is its wish to undo."""
-    own.merge(*pair)
+    own.deciding.merge(*pair)
     before = state(own)
     wish = {"kind": "split", "paper": "p1", "record": "acl:2026.moon-1.1"}
     for answer in (

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from broadsheet.cli import (  # noqa: F401 (they add commands)
+    community,
     deciding,
     deepening,
     editions,
@@ -16,8 +17,10 @@ from broadsheet.cli import (  # noqa: F401 (they add commands)
     finding,
     keeping,
     measuring,
+    readers,
     serving,
     sources,
+    submitting,
 )
 from broadsheet.cli.base import app
 from broadsheet.errors import BroadsheetError, QueryError, status_of

@@ -29,11 +29,11 @@ def duplicates(
     from broadsheet.present import Bar
 
     with opened(home) as library:
-        look = library.last_look()
+        look = library.deciding.last_look()
         if not kept and (look is None or look.behind):
             with Bar("pairs") as bar:
-                library.look_for_duplicates(lambda n, of: bar.show("comparing", n, of, n))
-        found = library.duplicates(limit)
+                library.deciding.look_for_duplicates(lambda n, of: bar.show("comparing", n, of, n))
+        found = library.deciding.duplicates(limit)
     if as_json:
         print_json({"pairs": [wire.near_miss(pair) for pair in found]})
     else:
@@ -46,7 +46,7 @@ def merge(
 ) -> None:
     """Decide that two papers are one; later imports do not undo it."""
     with opened(home) as library:
-        found = library.merge(one, other, note)
+        found = library.deciding.merge(one, other, note)
     _tell(found, f"p{found.other} is now part of p{found.paper}", as_json)
 
 
@@ -60,7 +60,7 @@ def split(
 ) -> None:
     """Take a record out of a paper; it becomes a paper of its own, for ever."""
     with opened(home) as library:
-        found = library.split(ident, record, note)
+        found = library.deciding.split(ident, record, note)
     _tell(found, f"{record} is now p{found.other}, apart from p{found.paper}", as_json)
 
 
@@ -70,7 +70,7 @@ def apart(
 ) -> None:
     """Decide that two papers are not the same, so that nothing joins or lists them again."""
     with opened(home) as library:
-        found = library.tell_apart(one, other, note)
+        found = library.deciding.tell_apart(one, other, note)
     _tell(found, f"p{found.paper} and p{found.other} stay two papers", as_json)
 
 
@@ -84,7 +84,7 @@ def undo(
     from broadsheet import wire
 
     with opened(home) as library:
-        found = library.undo(number)
+        found = library.deciding.undo(number)
     if as_json:
         print_json(wire.decision(found))
     else:
@@ -97,7 +97,7 @@ def decisions(limit: Limit = 50, home: Home = None, as_json: AsJson = False) -> 
     from broadsheet import present, wire
 
     with opened(home) as library:
-        found = library.decisions(limit)
+        found = library.deciding.decisions(limit)
     if as_json:
         print_json({"decisions": [wire.decision(d) for d in found]})
     else:

@@ -207,6 +207,12 @@ def bench(
     arxiv: Annotated[
         bool, typer.Option("--arxiv", help="Only import so many generated papers of arXiv.")
     ] = False,
+    trending: Annotated[
+        bool, typer.Option("--trending", help="Measure only how fast trending papers are ranked.")
+    ] = False,
+    voters: Annotated[
+        int, typer.Option(min=0, help="Measure only votes and comments, by so many readers.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure import, search and start against their budgets, in a temporary home."""
@@ -214,7 +220,15 @@ def bench(
     from broadsheet.present import Bar
 
     with Bar("papers") as bar:
-        if sources or arxiv:
+        if voters:
+            from broadsheet.measure import voting
+
+            found = voting.bench(voters, bar.show)
+        elif trending:
+            from broadsheet.measure import trending_speed
+
+            found = trending_speed.bench(papers, bar.show)
+        elif sources or arxiv:
             from broadsheet.measure import harvesting
 
             measured = harvesting.parse_rates if sources else harvesting.backfill

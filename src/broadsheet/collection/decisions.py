@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from broadsheet.collection import papers, schema
+from broadsheet.collection import papers, schema, votes
 from broadsheet.errors import DecisionError, NotFoundError
 from broadsheet.papers import filing
 from broadsheet.papers.filing import Key
@@ -168,6 +168,7 @@ def _part_again(connection: Connection, found: Decision, now: str) -> None:
         .where(table.c.id.in_(found.addresses), table.c.merged_into == home)
         .values(merged_into=found.other)
     )
+    votes.settle(connection, (home, found.other), now)
 
 
 def _join_again(connection: Connection, found: Decision, now: str) -> None:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, Result, Table, bindparam, delete, func, insert, select, update
 
-from broadsheet.collection import schema, signals
+from broadsheet.collection import schema, signals, votes
+from broadsheet.collection.signals import Observed
 from broadsheet.errors import PaperNotFound
 from broadsheet.papers.appearances import Again
 from broadsheet.papers.filing import Filed, Intents, Key, Known, Outcome, decide, refresh
@@ -364,8 +365,33 @@ def changes_since(connection: Connection, sequence: int, limit: int) -> list[Cha
 def file(connection: Connection, records: Sequence[Record], now: str) -> list[Outcome]:
     """File `records` in one transaction of the caller's; return what became of each, in order.
 
-    Rows and change log are written; filing the same records again changes nothing.
+    Rows and change log are written, and the counts that say when they were seen; filing the same
+    records again changes nothing.
     """
+    outcomes = _file(connection, records, now)
+    note_counts(connection, records)
+    return outcomes
+
+
+def note_counts(connection: Connection, records: Sequence[Record], now: str = "") -> int:
+    """Keep what filed records counted, when they say so or else `now`; return how much is new.
+
+    Without `now`, what does not say when it was seen is not kept as an observation.
+    """
+    counted = [r for r in records if any(s.seen or now for s in r.signals)]
+    papers = papers_of(connection, [(r.source, r.key) for r in counted]) if counted else {}
+    return signals.note(
+        connection,
+        (
+            Observed(papers[r.source, r.key], s.kind, r.source, r.key, s.seen or now, s.value)
+            for r in counted
+            for s in r.signals
+            if s.seen or now
+        ),
+    )
+
+
+def _file(connection: Connection, records: Sequence[Record], now: str) -> list[Outcome]:
     existing = _existing_rows(connection, [(r.source, r.key) for r in records])
     keys = [(r.source, r.key) for r in records]
     repeated = {k for k in keys if keys.count(k) > 1} if len(set(keys)) < len(keys) else set()
@@ -482,6 +508,8 @@ def carry_out(connection: Connection, intents: Intents, rows: dict[Key, int], no
     _write_external_ids(connection, intents)
     old = [f.id for f in intents.papers if not f.is_new] + list(intents.merged_into)
     signals.follow(connection, old, intents.records, intents.merged_into)
+    if intents.merged_into or intents.revived:
+        votes.settle(connection, old, now)
     _write_places(connection, intents)
     days = _write_appearances(connection, intents)
     _write_changes(connection, intents)

@@ -23,17 +23,18 @@ from broadsheet.web import forms, listings, sources
 from broadsheet.web.deciding import behind
 from broadsheet.web.guard import read_body
 from broadsheet.web.site import Here
+from broadsheet.web.who import Curator, Doctor, Posted, from_us
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 _PROBLEM: dict[str, Any] = {PROBLEM: {"schema": forms.ProblemForm.model_json_schema()}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request cannot be answered; why, is said.", "content": _PROBLEM},
     "5XX": {"description": "The server cannot answer; 503 says when to ask.", "content": _PROBLEM},
 }
 
-api = APIRouter(prefix="/api", responses=_PROBLEMS)
+api = APIRouter(prefix="/api", responses=PROBLEMS)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Papers at most.")]
 Offset = Annotated[int, Query(ge=0, le=10**9, description="Papers to pass over.")]
@@ -228,9 +229,9 @@ def calendar(
 
 
 @api.get("/duplicates", responses={200: {"model": forms.DuplicatesForm}})
-def duplicates(site: Here, limit: Limit = 50) -> Json:
+def duplicates(site: Here, _who: Curator, limit: Limit = 50) -> Json:
     """List pairs of papers that may be one, surest first, with the evidence."""
-    pairs = [wire.near_miss(p) for p in site.library.duplicates(limit)]
+    pairs = [wire.near_miss(p) for p in site.library.deciding.duplicates(limit)]
     return Json({"pairs": pairs, "behind": behind(site.library)})
 
 
@@ -241,20 +242,15 @@ def decisions(
     paper: Annotated[str | None, Query(description="Only those about this paper.")] = None,
 ) -> Json:
     """List the decisions that were made by hand, newest first."""
-    return Json({"decisions": [wire.decision(d) for d in site.library.decisions(limit, paper)]})
+    return Json(
+        {"decisions": [wire.decision(d) for d in site.library.deciding.decisions(limit, paper)]}
+    )
 
 
-async def _from_us(site: Here, request: Request) -> None:
-    site.guard.check_sender(request.headers)
-
-
-async def _wish(site: Here, request: Request) -> forms.WishForm:
-    """Return the decision that a request asks for; pages of other sites cannot send JSON here."""
-    site.guard.check_sender(request.headers)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise HTTPException(415, f"A decision is sent as {JSON}.")
+def _wish(given: Posted) -> forms.WishForm:
+    """Return the decision that a request asks for."""
     try:
-        return forms.WISH.validate_json(await read_body(request))
+        return forms.WISH.validate_json(given)
     except ValidationError as error:
         said = [f"{'.'.join(map(str, f['loc'][1:]))}: {f['msg']}" for f in error.errors()]
         raise HTTPException(400, f"{'; '.join(said)}.".removeprefix(": ")) from error
@@ -270,30 +266,30 @@ _WISHED = {"requestBody": {"required": True, "content": {JSON: {"schema": {"oneO
     responses={201: {"model": forms.DecisionForm}},
     openapi_extra=_WISHED,
 )
-def decide(site: Here, wish: Annotated[forms.WishForm, Depends(_wish)]) -> Json:
+def decide(site: Here, who: Curator, wish: Annotated[forms.WishForm, Depends(_wish)]) -> Json:
     """Decide by hand that two papers are one (merge) or not (apart), or split a record off."""
     match wish:
         case forms.MergeForm():
-            made = site.library.merge(wish.one, wish.other, wish.note)
+            made = site.library.deciding.merge(wish.one, wish.other, wish.note, by=who)
         case forms.ApartForm():
-            made = site.library.tell_apart(wish.one, wish.other, wish.note)
+            made = site.library.deciding.tell_apart(wish.one, wish.other, wish.note, by=who)
         case forms.SplitForm():
-            made = site.library.split(wish.paper, wish.record, wish.note)
+            made = site.library.deciding.split(wish.paper, wish.record, wish.note, by=who)
     return Json(wire.decision(made), 201)
 
 
 @api.delete(
     "/decisions/{number}",
     responses={200: {"model": forms.DecisionForm}},
-    dependencies=[Depends(_from_us)],
+    dependencies=[Depends(from_us)],
 )
-def undo(site: Here, number: Annotated[int, InPath(ge=1, le=10**15)]) -> Json:
+def undo(site: Here, who: Curator, number: Annotated[int, InPath(ge=1, le=10**15)]) -> Json:
     """Take a decision back; it stays in the log as undone."""
-    return Json(wire.decision(site.library.undo(number)))
+    return Json(wire.decision(site.library.deciding.undo(number, by=who)))
 
 
 @api.get("/status", responses={200: {"model": forms.StatusForm}})
-def status(site: Here) -> Json:
+def status(site: Here, _who: Doctor) -> Json:
     """Tell what this Broadsheet holds, how it does, and what a person should know of."""
     found = sources.enabled(site.library)
     warnings = [found.trouble] if found.trouble else []
@@ -304,7 +300,7 @@ def status(site: Here) -> Json:
 
 
 @api.get("/sources", responses={200: {"model": forms.SourcesForm}})
-def list_sources(site: Here) -> Json:
+def list_sources(site: Here, _who: Doctor) -> Json:
     """List all sources: what they can do, whether they are enabled, their last runs and next."""
     return Json({"sources": [wire.standing(s) for s in site.library.newsroom.sources()]})
 
@@ -312,6 +308,7 @@ def list_sources(site: Here) -> Json:
 @api.get("/runs", responses={200: {"model": forms.RunsForm}})
 def runs(
     site: Here,
+    _who: Doctor,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Runs at most.")] = 20,
     source: Annotated[str | None, Query(description="Only runs of this source.")] = None,
 ) -> Json:

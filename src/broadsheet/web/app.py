@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
@@ -25,16 +26,26 @@ from broadsheet.errors import (
 )
 from broadsheet.library import Clock, Library
 from broadsheet.papers.identity import parse_external_id
+from broadsheet.readers.openid import OpenID
 from broadsheet.readers.permissions import Action
 from broadsheet.search.engine import Mode
 from broadsheet.web import views
+from broadsheet.web.account_api import account_api
+from broadsheet.web.accounts import accounts
 from broadsheet.web.api import PROBLEM, Json, api
+from broadsheet.web.claims import claims, claims_api
+from broadsheet.web.community import community
+from broadsheet.web.community_api import community_api
 from broadsheet.web.deciding import deciding
 from broadsheet.web.editions import editions
+from broadsheet.web.entering import entering, linking
 from broadsheet.web.exports import exports
+from broadsheet.web.feeds import feeds
 from broadsheet.web.guard import Guard
-from broadsheet.web.pages import EXAMPLES, pages
+from broadsheet.web.pages import EXAMPLES, open_to_all, pages
+from broadsheet.web.picks import picks, picks_api
 from broadsheet.web.site import Site, local_now
+from broadsheet.web.submitting import submitting, submitting_api
 from broadsheet.web.trending import trending
 from broadsheet.web.who import Door, Needs, is_asked_by_page
 
@@ -43,17 +54,37 @@ _log = logging.getLogger(__name__)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_SECRET = re.compile("(/letter/).+")
 RETRY_AFTER = "5"
 """Seconds after which a request that could not be answered may be tried again."""
 
 ROUTERS: dict[Action, tuple[APIRouter, ...]] = {
-    "read": (api, pages, editions, trending, exports),
+    "enter": (open_to_all, entering),
+    "read": (
+        community_api,
+        claims_api,
+        submitting_api,
+        api,
+        community,
+        claims,
+        submitting,
+        pages,
+        editions,
+        picks,
+        picks_api,
+        trending,
+        exports,
+        feeds,
+        accounts,
+        linking,
+        account_api,
+    ),
     "curate": (deciding,),
 }
 """The routes, by what anybody must at least be allowed to do; some of them ask for more."""
@@ -83,6 +114,8 @@ def create_app(
     )
     guard = Guard(names)
     app.state.site = Site(library, page_size, mode, clock, guard)
+    rules = library.accounts.rules
+    app.state.openid = rules.provider and OpenID(rules.provider, rules.address, clock)
     for action, routers in ROUTERS.items():
         for router in routers:
             app.include_router(router, dependencies=[Depends(Needs(action))])
@@ -121,7 +154,7 @@ class _Headers:
 def _add_headers(headers: MutableHeaders) -> None:
     headers.setdefault("Cache-Control", "no-cache")
     for name, value in HEADERS.items():
-        headers[name] = value
+        headers.setdefault(name, value)
 
 
 # ---------------------------------------------------------------------------- errors
@@ -225,7 +258,8 @@ async def _on_bad_request(request: Request, error: Exception) -> Response:
 
 async def _on_bug(request: Request, error: Exception) -> Response:
     number = secrets.token_hex(4)
-    _log.error("request_failed id=%s path=%s", number, request.url.path, exc_info=error)
+    path = _SECRET.sub(r"\1…", request.url.path)
+    _log.error("request_failed id=%s path=%s", number, path, exc_info=error)
     detail = f"This is a fault of Broadsheet's; the log has it as {number}."
     # The middleware stands inside of whatever answers this, so its headers are added here.
     made = _answer(request, _plain_problem(500, detail))

@@ -10,11 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from broadsheet.collection.decisions import Decision
-from broadsheet.library import FEW, Library
+from broadsheet.library import Library
 from broadsheet.papers.identity import format_paper_id
+from broadsheet.readers.deciding import FEW
 from broadsheet.web import evidence
 from broadsheet.web.guard import BODY, COOKIE, FIELD, read_body
 from broadsheet.web.site import Here, Site
+from broadsheet.web.who import SESSION, Curator
 
 deciding = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -33,11 +35,11 @@ def duplicates(
     done: int | None = None,
 ) -> HTMLResponse:
     """Return pairs of papers that may be one, and the log of what was decided."""
-    found = site.library.duplicates(page * PAIRS + 1)
+    found = site.library.deciding.duplicates(page * PAIRS + 1)
     shown = found[(page - 1) * PAIRS : page * PAIRS]
     if not shown and page > 1:
         raise HTTPException(404, "There are not so many pages of pairs.")
-    made = site.library.decisions(LOGGED)
+    made = site.library.deciding.decisions(LOGGED)
     return site.page(
         "duplicates.html",
         pairs=[evidence.pair(p) for p in shown],
@@ -56,7 +58,7 @@ def behind(library: Library) -> int | None:
     """
     if library.count() <= FEW:
         return 0
-    look = library.last_look()
+    look = library.deciding.last_look()
     return look.behind if look else None
 
 
@@ -73,7 +75,9 @@ async def read_form(site: Site, request: Request, most: int = BODY) -> dict[str,
         fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS))
     except ValueError as error:
         raise HTTPException(400, "This form has too many fields.") from error
-    site.guard.check_token(request.cookies.get(COOKIE), fields.pop(FIELD, ""))
+    site.guard.check_token(
+        request.cookies.get(COOKIE), fields.pop(FIELD, ""), request.cookies.get(SESSION, "")
+    )
     return fields
 
 
@@ -85,33 +89,36 @@ Sent = Annotated[dict[str, str], Depends(_sent)]
 
 
 @deciding.post("/decide/merge")
-def merge(site: Here, sent: Sent) -> RedirectResponse:
+def merge(site: Here, who: Curator, sent: Sent) -> RedirectResponse:
     """Make two papers one."""
     one, other = _field(sent, "one"), _field(sent, "other")
-    return _done(site, sent, site.library.merge(one, other, sent.get("note", "")))
+    made = site.library.deciding.merge(one, other, sent.get("note", ""), by=who)
+    return _done(site, sent, made)
 
 
 @deciding.post("/decide/apart")
-def apart(site: Here, sent: Sent) -> RedirectResponse:
+def apart(site: Here, who: Curator, sent: Sent) -> RedirectResponse:
     """Decide that two papers are not the same."""
     one, other = _field(sent, "one"), _field(sent, "other")
-    return _done(site, sent, site.library.tell_apart(one, other, sent.get("note", "")))
+    made = site.library.deciding.tell_apart(one, other, sent.get("note", ""), by=who)
+    return _done(site, sent, made)
 
 
 @deciding.post("/decide/split")
-def split(site: Here, sent: Sent) -> RedirectResponse:
+def split(site: Here, who: Curator, sent: Sent) -> RedirectResponse:
     """Make a record of a paper a paper of its own."""
     paper, record = _field(sent, "paper"), _field(sent, "record")
-    return _done(site, sent, site.library.split(paper, record, sent.get("note", "")))
+    made = site.library.deciding.split(paper, record, sent.get("note", ""), by=who)
+    return _done(site, sent, made)
 
 
 @deciding.post("/decide/undo")
-def undo(site: Here, sent: Sent) -> RedirectResponse:
+def undo(site: Here, who: Curator, sent: Sent) -> RedirectResponse:
     """Take a decision back."""
     number = _field(sent, "number")
     if not re.fullmatch("[0-9]{1,15}", number):
         raise HTTPException(400, f"{number[:20]!r} is no number of a decision.")
-    return _done(site, sent, site.library.undo(int(number)))
+    return _done(site, sent, site.library.deciding.undo(int(number), by=who))
 
 
 def _field(sent: Mapping[str, str], name: str) -> str:

@@ -184,6 +184,13 @@ class SignalForm(_Form):
     value: float
 
 
+class HereForm(_Form):
+    """What the readers of this collection did: `comments` are those that everybody may read."""
+
+    upvotes: int
+    comments: int
+
+
 class SheetForm(PaperForm):
     """A paper with the records it is made of and the pages it stood on."""
 
@@ -192,6 +199,7 @@ class SheetForm(PaperForm):
     again: list[AgainForm]
     decisions: list[DecisionForm] = Field(description="Those about this paper, newest first.")
     signals: list[SignalForm] = Field(description="By kind and source, oldest first.")
+    here: HereForm
     similar: list[HitForm] = Field(description="Empty here: see the address of similar papers.")
 
 
@@ -204,10 +212,19 @@ class SimilarForm(_Form):
     notice: str = Field(description="What keeps them from being all that was asked for.")
 
 
+class MarkForm(_Form):
+    """Which curator picked a paper for its edition, why and when."""
+
+    by: str
+    note: str
+    at: str
+
+
 class PlacedForm(PaperForm):
     """A paper of an edition with the reason of its place."""
 
     reason: ReasonForm
+    pick: MarkForm | None
 
 
 class SectionForm(_Form):

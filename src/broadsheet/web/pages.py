@@ -15,15 +15,29 @@ from broadsheet.library import Library, Sheet
 from broadsheet.papers import identity
 from broadsheet.papers.identity import format_paper_id, parse_external_id
 from broadsheet.papers.types import PaperId
+from broadsheet.readers.permissions import Actor
 from broadsheet.search import query as language
 from broadsheet.search.engine import MODES, Mode, Similar
 from broadsheet.search.roles import FACETS, Facet
-from broadsheet.web import counted, evidence, front, health, listings, narrowing, sources, views
+from broadsheet.web import (
+    counted,
+    evidence,
+    front,
+    health,
+    listings,
+    narrowing,
+    sources,
+    threads,
+    views,
+)
 from broadsheet.web.api import LIKE
 from broadsheet.web.deciding import read_form
 from broadsheet.web.site import Here, Site
+from broadsheet.web.who import Doctor, Reader
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+open_to_all = APIRouter(include_in_schema=False)
+"""What a page needs that tells a stranger why there is no other."""
 
 SIMILAR = 6
 LINKED_AUTHORS = 40
@@ -73,6 +87,7 @@ def search(
         said=said,
         is_first=not cursor,
         entries=views.hit_entries(hits.hits),
+        counts=site.counts(h.paper.id for h in hits.hits),
         facets=narrowing.facets(hits, query, said),
         narrowings=narrowing.narrowings(query, said),
         orders=_orders(query, said) if has_room else [],
@@ -110,6 +125,7 @@ def like(site: Here, papers: Annotated[str, Depends(_listed)]) -> Response:
         said="",
         is_first=True,
         entries=views.hit_entries(found.hits),
+        counts=site.counts(h.paper.id for h in found.hits),
         facets=[],
         narrowings=[],
         orders=[],
@@ -150,9 +166,11 @@ def _see_paper(paper_id: PaperId) -> RedirectResponse:
 @pages.get("/paper/{ident:path}")
 def paper(
     site: Here,
+    who: Reader,
     ident: str,
     done: int | None = None,
     facet: Facet | None = None,
+    comments: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """Return all that is known of a paper; any other id of it leads to its one address.
 
@@ -168,8 +186,18 @@ def paper(
         decisions=[evidence.told(d) for d in sheet.decisions],
         notice=evidence.notice(sheet.decisions, done),
         similar=_similar(site.library, ident, facet),
+        counted=site.counts([sheet.paper.id])[sheet.paper.id],
+        talk=_talk(site, who, ident, comments),
+        picks=site.library.picks.of_paper(sheet.paper.id),
+        claims=site.library.claims.of_paper(sheet.paper.id),
+        own_claim=site.library.claims.own(who, sheet.paper.id),
         facets=[("as a whole", not facet, ""), *((f"same {f}", f == facet, f) for f in FACETS)],
     )
+
+
+def _talk(site: Site, who: Actor, ident: str, page: int) -> threads.Talk:
+    thread = site.library.community.comments.of(ident, who)
+    return threads.talk(thread, page, is_shared=site.library.accounts.rules.is_shared)
 
 
 def _paper_facts(sheet: Sheet) -> dict[str, Any]:
@@ -220,7 +248,7 @@ def about_query(site: Here) -> HTMLResponse:
 
 
 @pages.get("/status")
-def status(site: Here) -> HTMLResponse:
+def status(site: Here, _who: Doctor) -> HTMLResponse:
     """Return what the collection holds, how it does, and what a person should know of."""
     enabled = sources.enabled(site.library)
     facts = health.page_of(site.library.status(), enabled, site.clock())
@@ -251,13 +279,13 @@ def _compared(library: Library, day: str) -> tuple[list[listings.Compared], str]
         return [], sources.unusable(error)
 
 
-@pages.get("/healthz")
+@open_to_all.get("/healthz")
 async def healthz() -> PlainTextResponse:
     """Return that the server answers."""
     return PlainTextResponse("ok\n")
 
 
-@pages.get("/static/{name}")
+@open_to_all.get("/static/{name}")
 async def static(site: Here, name: str, v: str = "") -> Response:
     """Return a static file, to be kept for a year if asked for by its version."""
     file = site.static.get(name)

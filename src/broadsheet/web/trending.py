@@ -53,6 +53,7 @@ def shown(
         narrowed=q,
         unnarrowed=_address(view, window, at, ""),
         entries=[_entry(place) for place in found.places],
+        counts=site.counts(place.paper.id for place in found.places),
         ways=[Way(n, _address(v, w, at, q), _is_shown(found, v, w)) for v, w, n in VIEWS],
     )
 

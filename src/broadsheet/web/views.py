@@ -9,9 +9,10 @@ from urllib.parse import quote, urlsplit
 
 from markupsafe import escape
 
+from broadsheet.collection.picks import Pick
 from broadsheet.errors import QueryError
 from broadsheet.papers.identity import format_paper_id
-from broadsheet.papers.types import ExternalId, Paper
+from broadsheet.papers.types import ExternalId, Paper, PaperId
 from broadsheet.search.engine import Hit
 from broadsheet.search.explaining import Row
 from broadsheet.search.highlight import Marked
@@ -138,6 +139,7 @@ def _between(parts: Iterable[Piece], start: int, end: int) -> Iterator[Piece]:
 class Entry(NamedTuple):
     """A paper as lists show it."""
 
+    id: PaperId
     href: str
     title: list[Piece]
     authors: tuple[str, ...]
@@ -151,11 +153,13 @@ class Entry(NamedTuple):
     is_withdrawn: bool
     reasons: tuple[str, ...] = ()
     explained: tuple[Row, ...] = ()
+    pick: Pick | None = None
 
 
 def _entry(paper: Paper, title: Marked, text: Marked, size: int) -> Entry:
     name = clip(paper.venue, 120)
     return Entry(
+        id=paper.id,
         href=paper_url(paper),
         title=excerpt(title, TITLE).pieces,
         authors=tuple(clip(a, 80) for a in paper.authors[:NAMES]),
