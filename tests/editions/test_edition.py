@@ -1,8 +1,7 @@
-"""Editions with a real home: what they hold, in which order, and when they change."""
+"""Editions with a real home: what they hold, in which order, and when they close."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import sqlite3
 import threading
@@ -10,174 +9,45 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import event, select
+from sqlalchemy import event
 
-from broadsheet.collection import editions as store
-from broadsheet.collection import runs, schema, signals
-from broadsheet.collection.database import Database
+from broadsheet.collection import runs
 from broadsheet.editions import calendar, edition
-from broadsheet.editions.calendar import Period, day_of, month_of, week_of
-from broadsheet.editions.edition import Edition, Editions
+from broadsheet.editions.calendar import Period, month_of, week_of
+from broadsheet.editions.edition import Editions
 from broadsheet.editions.order import LEAD, REST
-from broadsheet.errors import DecisionError, NotFoundError, QueryError, RefusedError
+from broadsheet.errors import QueryError
 from broadsheet.factory import DATABASE, INDEX, open_library
-from broadsheet.library import Library
-from broadsheet.papers.types import ExternalId, Paper, Place, Record, SavedPage
-from broadsheet.readers.permissions import OWNER, Actor
+from broadsheet.papers.types import Place
 from broadsheet.search.embedded import EmbeddedIndex
 from broadsheet.search.embedding import StaticEmbedder
-from broadsheet.search.ranking import Reason
-from flows import invented
-from readers.circle import join
-
-MONDAY, TUESDAY, WEDNESDAY = (f"2026-03-{n}" for n in (16, 17, 18))
-TUESDAY_MORNING = datetime(2026, 3, 17, 6, 30, tzinfo=UTC)
-THURSDAY = datetime(2026, 3, 19, 6, 30, tzinfo=UTC)
-"""When the edition of Tuesday is closed, if nothing came for it since Wednesday evening."""
-PAGE = SavedPage("0123456789abcdef", "daily.html", (), "Mar 16", MONDAY, 9)
-
-
-@dataclass
-class Clock:
-    """A clock that stands where it is set."""
-
-    now: datetime
-
-    def __call__(self) -> datetime:
-        """Return the time that it shows."""
-        return self.now
-
-
-@dataclass
-class Press:
-    """A library in a home with a clock that can be set, and short ways to file and to ask."""
-
-    library: Library
-    clock: Clock
-
-    def file(self, *records: Record, page: SavedPage | None = None) -> None:
-        """File records at once."""
-        for _ in self.library.file(records, source="invented", page=page, counts=Counter()):
-            pass
-
-    def of(self, day: str, query: str = "") -> Edition:
-        """Return the edition of a day."""
-        return self.library.editions.edition(on(day), query)
-
-    def kept(self, period: Period) -> str | None:
-        """Return the order under which a period was kept."""
-        with self.library.database.read() as connection:
-            found: str | None = store.kept(connection, period.key)
-        return found
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the file of an empty record, to be copied: making one takes long."""
-    path = tmp_path_factory.mktemp("empty") / DATABASE
-    Database(path).close()
-    return path
-
-
-@pytest.fixture
-def press(home: Path, empty: Path, embedder: StaticEmbedder) -> Iterator[Press]:
-    """Give an empty library on a Tuesday morning."""
-    home.mkdir()
-    shutil.copy(empty, home)
-    clock = Clock(TUESDAY_MORNING)
-    with open_library(home, clock=clock, embedder=embedder) as library:
-        yield Press(library, clock)
-
-
-def on(day: str) -> Period:
-    """Return a day as a period."""
-    return day_of(date.fromisoformat(day))
-
-
-def paper(number: int, day: str | None = TUESDAY, category: str = "cs.LG", **more: Any) -> Record:
-    """Return an invented paper, announced on a day; `u<number>z` is its own word."""
-    made = invented.record(number, words=60)
-    said: dict[str, Any] = {
-        "source": "arxiv",
-        "key": made["id"],
-        "title": made["title"],
-        "abstract": made["abstract"],
-        "authors": tuple(made["authors"]),
-        "external_ids": (ExternalId("arxiv", f"2603.{number:05}"),),
-        "year": 2026,
-        "announced": day,
-        "categories": (category,) if category else (),
-        "extra": {"upvotes": more.pop("upvotes")} if "upvotes" in more else {},
-    }
-    return Record(**(said | more))
-
-
-def several(start: int, count: int, *args: Any, **more: Any) -> list[Record]:
-    """Return so many invented papers of one kind."""
-    return [paper(n, *args, **more) for n in range(start, start + count)]
-
-
-def number(found: Paper) -> int:
-    """Return the number of an invented paper, which its title tells."""
-    match = re.search(r"\bu(\d+)z\b", found.title)
-    assert match
-    return int(match[1])
-
-
-def leads(found: Edition) -> list[int]:
-    """Return the numbers of the leading papers in order."""
-    return [number(p.paper) for p in found.leads]
-
-
-def sections(found: Edition) -> dict[str, list[int]]:
-    """Return the numbers of the papers that stand in each section, in order."""
-    return {s.name: [number(p.paper) for p in s.places] for s in found.sections}
-
-
-def shown(found: Edition) -> list[int]:
-    """Return the numbers of all papers that an edition shows, in order."""
-    return leads(found) + [n for numbers in sections(found).values() for n in numbers]
-
-
-def listed(
-    press: Press, period: Period, query: str = "", *, step: int = 50
-) -> dict[str, list[Paper]]:
-    """Return all papers of each section, read page by page."""
-    found = press.library.editions.edition(period, query)
-    names = [LEAD, *(s.name for s in found.sections)]
-    return {name: _pages(press, period, name, query, step) for name in names}
-
-
-def _pages(press: Press, period: Period, section: str, query: str, step: int) -> list[Paper]:
-    papers: list[Paper] = []
-    while True:
-        page = press.library.editions.listing(
-            period, section, query, offset=len(papers), limit=step
-        )
-        assert len(page.places) == min(step, page.total - len(papers))
-        papers += [p.paper for p in page.places]
-        if len(papers) >= page.total:
-            return papers
-
-
-def everything(listing: dict[str, list[Paper]]) -> list[int]:
-    """Return the numbers of all papers of a listing, ascending."""
-    return sorted(number(p) for papers in listing.values() for p in papers)
-
-
-def order_of(press: Press, day: str = TUESDAY) -> list[int]:
-    """Return the ids of all papers of a day in their order, section by section."""
-    return [p.id for papers in listed(press, on(day)).values() for p in papers]
-
+from editions.presses import (
+    MONDAY,
+    PAGE,
+    THURSDAY,
+    TUESDAY,
+    TUESDAY_MORNING,
+    WEDNESDAY,
+    Clock,
+    Press,
+    everything,
+    fresh,
+    leads,
+    listed,
+    number,
+    on,
+    order_of,
+    paper,
+    sections,
+    several,
+    shown,
+)
 
 # ---------------------------------------------------------------------------- what they hold
 
@@ -493,22 +363,7 @@ def test_listings_have_every_paper_once(
     assert sum(found.basis.values()) == len(wanted)
 
 
-def fresh(press: Press) -> Press:
-    """Return a press on the same library that remembers no edition."""
-    library = press.library
-    library.editions = Editions(library.database, library.index, library._trending, press.clock)
-    return press
-
-
 # ---------------------------------------------------------------------------- closed editions
-
-
-@pytest.fixture
-def closed(press: Press) -> Press:
-    """Return a press whose edition of Tuesday was filed on Tuesday and is closed on Thursday."""
-    press.file(*several(1, 12), *several(20, 8, category="cs.CL"), *several(40, 3, MONDAY))
-    press.clock.now = THURSDAY
-    return press
 
 
 def test_an_edition_closes_when_its_day_is_over_order_of(press: Press):
@@ -653,304 +508,6 @@ def test_an_open_edition_changes(press: Press):
     press.file(paper(11, upvotes=8))
     assert leads(press.of(TUESDAY))[:2] == [11, 4]
     assert press.kept(on(TUESDAY)) is None
-
-
-# ---------------------------------------------------------------------------- attention
-
-
-def noted(press: Press, numbers: dict[int, float], kind: str = "stars", source: str = "github"):
-    """Let something be counted of papers, now."""
-    seen = press.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    with press.library.database.write() as connection:
-        signals.note(
-            connection,
-            [signals.Observed(p, kind, source, f"of p{p}", seen, n) for p, n in numbers.items()],
-        )
-
-
-def voted(press: Press, ident: str, *names: str) -> None:
-    """Let new readers vote for a paper."""
-    for name in names:
-        press.library.community.votes.vote(join(press.library, name), ident, True)
-
-
-@pytest.mark.parametrize("query", ["", "cat:cs.LG"])
-def test_a_vote_moves_a_paper_of_an_open_edition_at_once(press: Press, query: str):
-    """Nobody has to file anything: the next look has the order, and the reason says why."""
-    press.file(*several(1, 12))
-    before = shown(press.of(TUESDAY, query))
-    voted(press, "p5", "ada")
-    found = press.of(TUESDAY, query)
-    assert leads(found)[0] == 5
-    assert found.leads[0].reason.kind == "counted"
-    assert found.leads[0].reason.text == "1 upvote in a day"
-    voted(press, "p3", "bo", "cy")
-    assert leads(press.of(TUESDAY, query))[:2] == [3, 5]
-    week = press.library.editions.edition(week_of(date(2026, 3, 17)), query)
-    assert leads(week)[:2] == [3, 5]
-    for name in ("ada", "bo", "cy"):
-        reader = Actor(_row(press, name), "reader", name)
-        for ident in ("p3", "p5"):
-            press.library.community.votes.vote(reader, ident, False)
-
-    assert shown(press.of(TUESDAY, query)) == before
-
-
-def _row(press: Press, name: str) -> int:
-    with press.library.database.read() as connection:
-        table = schema.readers.c
-        row: int = connection.execute(select(table.id).where(table.name == name)).scalar_one()
-        return row
-
-
-def test_counts_of_different_kinds_are_weighed_against_each_other(press: Press):
-    """Stars, upvotes with a time and upvotes without one stand in one order."""
-    press.file(*several(1, 8), paper(9, upvotes=90), paper(10, upvotes=1))
-    noted(press, {1: 2000, 2: 1})
-    noted(press, {3: 40, 4: 0}, "upvotes", "huggingface")
-    found = press.of(TUESDAY)
-    told = {number(p.paper): p.reason for p in (*found.leads, *all_places(press, ""))}
-
-    assert shown(found)[:5] == [9, 3, 1, 10, 2]
-    assert told[1].text.startswith("2,000 stars")
-    assert told[9] == Reason("upvotes", "90 upvotes", 90.0)
-    assert told[4].kind == "recency"
-
-
-def test_a_vote_here_does_not_sink_what_was_voted_for_elsewhere(press: Press):
-    """A paper that came with 90 upvotes of no known time, and one here, has both."""
-    press.file(*several(1, 8), paper(9, upvotes=90), paper(10, upvotes=20))
-    voted(press, "p9", "ada")
-    first = press.of(TUESDAY).leads[0]
-
-    assert leads(press.of(TUESDAY))[:2] == [9, 10]
-    assert first.reason.text == "90 upvotes, 1 upvote in a day"
-
-
-def test_upvotes_that_were_timed_count_once(press: Press):
-    """Where a source noted its upvotes with the time, what the record says of them is left out."""
-    press.file(*several(1, 8), paper(9, upvotes=90))
-    noted(press, {9: 90}, "upvotes", "huggingface")
-
-    assert press.of(TUESDAY).leads[0].reason.text == "90 upvotes in a day"
-
-
-def test_counts_of_other_papers_leave_an_edition(press: Press):
-    """What is counted elsewhere makes no edition anew."""
-    press.file(*several(1, 6), *several(10, 3, MONDAY))
-    first = press.of(TUESDAY)
-    noted(press, {8: 12})
-    assert press.of(TUESDAY) is first
-    noted(press, {2: 12})
-    assert press.of(TUESDAY) is not first
-
-
-def test_reasons_are_told_as_of_today(press: Press):
-    """After midnight a count of yesterday is two days old, though nothing was counted since."""
-    press.file(*several(1, 6))
-    voted(press, "p5", "ada")
-    assert press.of(TUESDAY).leads[0].reason.text == "1 upvote in a day"
-    press.clock.now += timedelta(days=1)
-
-    assert press.of(TUESDAY).leads[0].reason.text == "1 upvote in 2 days"
-
-
-def test_votes_after_the_close_count_and_move_nothing(closed: Press):
-    """The order is that of the close, also if nobody looked at it before the votes came."""
-    voted(closed, "p5", "ada", "bo")
-    before = order_of(closed)
-    assert before[0] != 5
-    voted(closed, "p7", "cy")
-
-    assert order_of(closed) == before
-    assert closed.library.community.counts([5, 7], OWNER)[5].upvotes == 2
-
-
-def test_votes_until_the_close_make_its_order(press: Press):
-    """Whoever looks first, and when: what was counted by the close is what counts."""
-    press.file(*several(1, 12))
-    voted(press, "p5", "ada")
-    press.clock.now = THURSDAY + timedelta(days=9)
-    found = press.of(TUESDAY)
-
-    assert (leads(found)[0], found.is_closed) == (5, True)
-    assert found.leads[0].reason.text == "1 upvote in 2 days"
-    kept = orjson.loads(press.kept(on(TUESDAY)) or "")["places"]
-    assert kept[0][:4] == [5, LEAD, "counted", "1 upvote in 2 days"]
-
-
-def test_orders_that_were_kept_before_there_were_votes_stay(closed: Press):
-    """A home whose orders were kept by an earlier Broadsheet has them for ever."""
-    places = [[n, LEAD if n == 12 else "cs.LG", "upvotes", "3 upvotes", 3.0] for n in (12, 3, 1)]
-    body = orjson.dumps({"whole": False, "places": places}).decode()
-    with closed.library.database.write() as connection:
-        store.keep(connection, TUESDAY, body, "2026-03-18T20:00:00Z")
-    voted(closed, "p5", "ada")
-    found = closed.of(TUESDAY)
-
-    assert leads(found) == [12]
-    assert found.leads[0].reason == Reason("upvotes", "3 upvotes", 3.0)
-    assert order_of(closed)[:3] == [12, 3, 1]
-
-
-def test_attention_is_found_among_more_papers_than_are_put_in_order(
-    press: Press, monkeypatch: pytest.MonkeyPatch
-):
-    """Of a month with very many papers those stand first that people read, and picks."""
-    monkeypatch.setattr(edition, "PLACES", 20)
-    press.file(*several(1, 60))
-    before = shown(press.of(TUESDAY))
-    assert not {1, 2} & set(before)
-    voted(press, "p1", "ada")
-    assert leads(press.of(TUESDAY))[0] == 1
-    press.library.picks.pick(OWNER, "p2")
-
-    assert leads(press.of(TUESDAY))[:2] == [2, 1]
-    assert everything(listed(press, on(TUESDAY))) == list(range(1, 61))
-
-
-# ---------------------------------------------------------------------------- the cache
-
-
-@pytest.mark.parametrize("query", ["", "cat:cs.LG"])
-def test_what_touches_a_day_is_seen_at_once(press: Press, query: str):
-    """After any filing, merge, split or undo the next look shows it; until then nothing is made."""
-    press.file(*several(1, 6), replace(paper(2), source="file", key="twin", external_ids=()))
-    first = press.of(TUESDAY, query)
-    assert press.of(TUESDAY, query) is first
-    press.file(paper(7))
-    assert press.of(TUESDAY, query).total == 7
-    found = press.library.deciding.merge("arxiv:2603.00001", "arxiv:2603.00003")
-    assert press.of(TUESDAY, query).total == 6
-    press.library.deciding.undo(found.id)
-    assert press.of(TUESDAY, query).total == 7
-    press.library.deciding.split("arxiv:2603.00002", "file:twin")
-    assert press.of(TUESDAY, query).total == 8
-    press.file(replace(paper(1), title="A new title u1z"))
-    titles = [p.paper.title for p in (*press.of(TUESDAY, query).leads, *all_places(press, query))]
-    assert "A new title u1z" in titles
-
-
-def all_places(press: Press, query: str) -> list[edition.Placed]:
-    """Return what the sections of Tuesday show."""
-    return [p for s in press.of(TUESDAY, query).sections for p in s.places]
-
-
-def test_what_does_not_touch_a_day_leaves_its_edition(press: Press):
-    """Papers of another day, or the same papers again, make no edition anew."""
-    press.file(*several(1, 6), *several(10, 3, MONDAY), paper(20, WEDNESDAY))
-    first, week = press.of(TUESDAY), press.library.editions.edition(week_of(date(2026, 3, 17)))
-    press.file(*several(1, 6))
-    press.file(paper(13, MONDAY), paper(10, MONDAY, upvotes=9), paper(21, "2026-03-23"))
-
-    assert press.of(TUESDAY) is first
-    assert press.library.editions.edition(week_of(date(2026, 3, 17))) is not week
-
-
-def test_a_return_touches_the_day_of_return(press: Press):
-    """A paper of Monday that is revised on Tuesday is named in Tuesday's edition at once."""
-    press.file(*several(1, 3), paper(10, MONDAY))
-    assert press.of(TUESDAY).again == ()
-    press.file(paper(10, MONDAY, updated=TUESDAY))
-    assert [number(a.paper) for a in press.of(TUESDAY).again] == [10]
-    press.file(paper(10, MONDAY, updated=TUESDAY, upvotes=5))
-    assert press.of(TUESDAY).again[0].paper.upvotes == 5
-
-
-def test_other_processes_are_noticed(press: Press, home: Path, embedder: StaticEmbedder):
-    """What another process files is seen at the next look."""
-    press.file(*several(1, 3))
-    assert press.of(TUESDAY).total == 3
-    with open_library(home, clock=press.clock, embedder=embedder) as library:
-        Press(library, press.clock).file(paper(4))
-
-    assert sorted(shown(press.of(TUESDAY))) == [1, 2, 3, 4]
-    assert shown(press.of(TUESDAY, "u4z")) == [4]
-
-
-NUMBERS = st.integers(1, 6)
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(
-            st.just("file"),
-            st.lists(
-                st.builds(
-                    paper, NUMBERS, st.sampled_from([None, MONDAY, TUESDAY, WEDNESDAY]),
-                    st.sampled_from(["", "cs.LG", "cs.CL"]),
-                    upvotes=st.sampled_from([None, 3, 8]),
-                    updated=st.sampled_from([None, TUESDAY, WEDNESDAY]),
-                    source=st.sampled_from(["arxiv", "file"]),
-                ),
-                min_size=1, max_size=4,
-            ),
-        ),
-        st.tuples(st.sampled_from(["merge", "tell_apart"]), st.tuples(NUMBERS, NUMBERS)),
-        st.tuples(st.just("split"), NUMBERS),
-        st.tuples(st.just("undo"), st.integers(1, 3)),
-        st.tuples(st.just("vote"), st.tuples(NUMBERS, st.booleans())),
-        st.tuples(st.sampled_from(["pick", "unpick"]), NUMBERS),
-        st.tuples(st.just("wait"), st.sampled_from([1, 13, 40])),
-    ),
-    min_size=2, max_size=7,
-)  # fmt: skip
-ASKED = [
-    (on(MONDAY), ""), (on(TUESDAY), ""), (on(TUESDAY), "cat:cs.LG"), (on(WEDNESDAY), ""),
-    (week_of(date(2026, 3, 17)), ""), (month_of(date(2026, 3, 17)), "source:arxiv"),
-]  # fmt: skip
-
-
-def take(press: Press, kind: str, facts: Any) -> None:
-    """Carry out a step, if it can be."""
-    try:
-        match kind:
-            case "file":
-                press.file(*facts)
-            case "merge" | "tell_apart":
-                getattr(press.library.deciding, kind)(*(f"p{n}" for n in facts))
-            case "split":
-                record = press.library.sheet(f"p{facts}").records[-1].record
-                press.library.deciding.split(f"p{facts}", f"{record.source}:{record.key}")
-            case "undo":
-                press.library.deciding.undo(facts)
-            case "vote":
-                press.library.community.votes.vote(OWNER, f"p{facts[0]}", facts[1])
-            case "pick" | "unpick":
-                getattr(press.library.picks, kind)(OWNER, f"p{facts}")
-            case "wait":
-                press.clock.now += timedelta(hours=facts)
-    except (DecisionError, NotFoundError, RefusedError):
-        pass
-
-
-@settings(
-    deadline=None, max_examples=15,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)  # fmt: skip
-@given(STEPS)
-def test_what_is_remembered_is_what_is(
-    tmp_path_factory: pytest.TempPathFactory, empty: Path, embedder: StaticEmbedder, steps: list
-):
-    """Whatever happens, every edition is what it would be if none was ever asked for before.
-
-    No paper stands twice, and the editions of the days hold what the days are said to hold.
-    """
-    home = tmp_path_factory.mktemp("any")
-    shutil.copy(empty, home)
-    clock = Clock(TUESDAY_MORNING)
-    with open_library(home, clock=clock, embedder=embedder) as library:
-        press = Press(library, clock)
-        for kind, facts in steps:
-            take(press, kind, facts)
-            anew = Editions(library.database, library.index, library._trending, clock)
-            for period, query in ASKED:
-                found = library.editions.edition(period, query)
-                numbers = [
-                    p.paper.id
-                    for p in (*found.leads, *(q for s in found.sections for q in s.places))
-                ]
-                assert found == anew.edition(period, query)
-                assert len(set(numbers)) == len(numbers) == found.total
-                assert query or found.total == sum(d.papers for d in found.days)
 
 
 # ---------------------------------------------------------------------------- when things fail
