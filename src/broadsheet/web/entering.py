@@ -21,7 +21,8 @@ FLOW = "broadsheet_openid"
 """The cookie of whoever is at the provider meanwhile."""
 KEPT = 400 * 86_400
 """Seconds that a browser keeps its session; when that ends is for the server to say."""
-SECRETIVE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+# Not `no-referrer`: with it a browser sends no origin with a form either, which is then refused.
+SECRETIVE = {"Referrer-Policy": "strict-origin", "Cache-Control": "no-store"}
 """The headers of pages with a secret in their address or their text."""
 
 
