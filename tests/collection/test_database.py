@@ -6,6 +6,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
@@ -178,6 +179,13 @@ def test_threads_share_a_database(database: Database):
     with database.read() as connection:
         sequences = [c.sequence for c in papers.changes_since(connection, 0, 100)]
     assert sequences == list(range(1, 9))
+
+
+def test_nobody_waits_until_others_have_read(database: Database):
+    """Who looks up who somebody is takes the requests of all, and must never stand still."""
+    with ExitStack() as held:
+        reading = [held.enter_context(database.read()) for _ in range(50)]
+        assert {c.execute(text("SELECT 1")).scalar() for c in reading} == {1}
 
 
 def test_a_reference_that_leads_nowhere_is_refused(database: Database):

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broadsheet.errors import NotAllowed, NotSignedIn, PaperNotFound, RefusedError
+from broadsheet.collection import actions, submissions
+from broadsheet.collection.submissions import Given
+from broadsheet.errors import NotAllowed, NotSignedIn, PaperNotFound, RefusedError, TooOften
 from broadsheet.factory import open_library
 from broadsheet.papers.types import Record
-from broadsheet.readers.claims import MOST_WAITING, ClaimNotFound
+from broadsheet.readers.claims import MOST_A_DAY, MOST_WAITING, ClaimNotFound
 from broadsheet.readers.permissions import OWNER, VISITOR, Actor
 from broadsheet.readers.proofs import author_named, author_with, proof
 from readers.circle import filed, join, logged, told
@@ -199,6 +201,25 @@ def test_a_reader_waits_with_few_claims_at_a_time(library):
         library.claims.claim(eve, f"p{papers[-1]}")
 
 
+def test_claims_that_are_made_and_withdrawn_again_and_again_come_to_an_end(library, kites):
+    """Else the record would grow by as many as a program makes."""
+    eve = newcomer(library, "eve")
+    for _ in range(MOST_A_DAY):
+        library.claims.withdraw(eve, library.claims.claim(eve, kites, "Bo Sample").id)
+    with pytest.raises(TooOften) as caught:
+        library.claims.claim(eve, kites, "Bo Sample")
+
+    assert caught.value.retry_after == 86_400
+
+
+def test_who_has_left_meanwhile_claims_nothing(library, kites):
+    """Somebody is known at the beginning of a request, and the account may end before its end."""
+    ada = newcomer(library, "ada", orcid=ORCID)
+    library.accounts.forget(OWNER, ada.name)
+    with pytest.raises(NotSignedIn):
+        library.claims.claim(ada, kites, "Ada Example")
+
+
 # ------------------------------------------------------------------ deciding
 
 
@@ -229,6 +250,7 @@ def test_what_was_granted_can_be_refused_and_stays_so(library, kites):
     with pytest.raises(RefusedError, match="refused this claim"):
         library.claims.claim(ada, kites)
     assert library.claims.decide(OWNER, claim.id, is_granted=True).state == "granted"
+    assert logged(library)[-1][2] == f"{ada.name} as {claim.author}"
 
 
 def test_a_claim_is_withdrawn_by_whom_it_belongs_to(library, kites):
@@ -268,11 +290,39 @@ def test_the_owner_of_a_private_collection_is_believed(library, kites):
 
 def test_whoever_is_banned_is_shown_as_nobodys_author(library, kites):
     """The claim stays for when they may come back."""
-    ada = newcomer(library, "ada", orcid=ORCID, state="banned")
+    ada = newcomer(library, "ada", orcid=ORCID)
     claim = library.claims.claim(ada, kites)
+    library.accounts.ban(OWNER, ada.name)
 
     assert library.claims.authors_of(claim.paper) == {}
     assert library.claims.of_paper(claim.paper) == []
+
+
+def test_the_log_does_not_say_who_left(library, kites):
+    """Neither the name nor the author that they were; what others did stays as it is."""
+    ada, admin = newcomer(library, "ada", shown="A. L."), newcomer(library, "dan", "admin")
+    other = join(library, f"{ada.name}-too")
+    for who in (ada, other):
+        claim = library.claims.claim(who, kites, "Bo Sample")
+        library.claims.decide(admin, claim.id, is_granted=True, reason="I know her")
+    curator = ada._replace(role="curator")
+    library.picks.pick(curator, kites, "good")
+    library.picks.unpick(admin, kites)
+    with library.database.write() as connection:
+        number = submissions.add(connection, Given(ada.id, "x", "waiting"), "2026-03-17T06:30:00Z")
+        note = f"p9 by {ada.name}: fine"
+        said = ("take", f"submission {number}", note, "2026-03-17T06:30:00Z")
+        actions.note(connection, admin.id, *said)
+    before = len(logged(library))
+    library.accounts.forget(admin, ada.name)
+
+    gone = f"gone-{ada.id}"
+    assert logged(library)[before - 2 : before] == [
+        ("unpick", f"paper {kites} on 2026-03-17", f"picked by {gone}: good"),
+        ("take", f"submission {number}", f"p9 by {gone}: fine"),
+    ]
+    notes = [note for action, _, note in logged(library) if action == "grant claim"][-2:]
+    assert notes == [gone, f"{other.name} as Bo Sample: I know her"]
 
 
 # ------------------------------------------------------------------ merges and crowds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,15 @@ from broadsheet.errors import (
 from broadsheet.readers.comments import DEEPEST, LONGEST, _in_order
 from broadsheet.readers.permissions import OWNER, STRANGER, VISITOR
 from broadsheet.readers.rules import PRIVATE
-from broadsheet.readers.spam import DAYS_NEW, LINKS, LINKS_NEW, PACE, Writer, reason_to_wait
+from broadsheet.readers.spam import (
+    COMPARED,
+    DAYS_NEW,
+    LINKS,
+    LINKS_NEW,
+    PACE,
+    Writer,
+    reason_to_wait,
+)
 from readers.commons import commons
 
 
@@ -123,6 +133,26 @@ def test_who_may_comment(place, ada):
         place.comments.write(ada, "p2", "two", first.id)
     with pytest.raises(CommentNotFound):
         place.comments.get(99, ada)
+
+
+def test_who_has_left_or_is_banned_meanwhile_does_nothing_more(place, ada, bo):
+    """Somebody is known at the beginning of a request, and the account may end before its end."""
+    made = place.comments.write(bo, "p1", "words")
+    mine = place.comments.write(ada, "p1", "more words")
+    for state in ("banned", "deleted"):
+        place.set_state(ada, state)
+        for attempt in (
+            lambda: place.comments.write(ada, "p1", "after the end"),
+            lambda: place.comments.edit(ada, mine.id, "after the end"),
+            lambda: place.comments.report(ada, made.id, "after the end"),
+            lambda: place.votes.vote(ada, "p1", True),
+            lambda: place.community.mute(ada, "bo", is_muted=True),
+        ):
+            with pytest.raises(NotSignedIn, match="ended"):
+                attempt()
+
+    assert read(place) == [(0, "bo", "words"), (0, "ada", "more words")]
+    assert place.ledger() == []
 
 
 def test_many_comments_in_a_short_time_are_refused(place, ada):
@@ -378,6 +408,24 @@ def test_the_same_again_waits(place, ada):
     assert place.comments.write(ada, "p4", text).state == "shown"
 
 
+def test_nobody_waits_while_a_comment_is_looked_at(place, ada, monkeypatch):
+    """To compare long texts takes longer than a vote may take: the record is free meanwhile."""
+    free = []
+
+    def looked(text, links, writer):
+        with sqlite3.connect(place.database.path, timeout=0) as other:
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+        free.append(text)
+        return reason_to_wait(text, links, writer)
+
+    monkeypatch.setattr("broadsheet.readers.comments.reason_to_wait", looked)
+    made = place.comments.write(ada, "p1", "words")
+    place.comments.edit(ada, made.id, "other words")
+
+    assert free == ["words", "other words"]
+
+
 def test_curators_never_wait(place):
     """They would decide about it themselves."""
     cleo = place.join("cleo", "curator", days=0)
@@ -417,6 +465,21 @@ def test_the_rules_of_spam(text, count, writer, reason):
 
     assert reason in found
     assert bool(found) == bool(reason)
+
+
+def test_of_many_texts_the_last_are_compared_word_by_word():
+    """To compare with all of a day takes seconds; what is the very same is always seen."""
+    text, others = (
+        "Thanks a lot for this!",
+        [f"{n} other words than those" for n in range(COMPARED)],
+    )
+
+    def found(*recent: str) -> str:
+        return reason_to_wait(text, [], Writer(100, 50, recent))
+
+    assert found(*others, f"{text}!")
+    assert not found(f"{text}!", *others)
+    assert found(text, *others)
 
 
 @given(st.text(), st.lists(st.text()), st.floats(0, 1e4), st.integers(0, 99), st.lists(st.text()))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import insert
 
+from broadsheet.collection import schema
 from broadsheet.errors import CommentNotFound, NotAllowed, NotSignedIn, RefusedError, TooOften
 from broadsheet.readers.moderation import ReportNotFound
-from broadsheet.readers.permissions import VISITOR
+from broadsheet.readers.permissions import OWNER, VISITOR
 from readers.commons import commons
 
 SPAM = "https://a.example https://b.example https://c.example"
@@ -214,6 +216,18 @@ def test_only_curators_and_admins_moderate(place, ada):
         assert moderation.waiting(actor) == 0
 
     assert texts(place) == ["words"]
+
+
+def test_claims_are_for_admins_alone(place, ada, cleo):
+    """What somebody writes to prove who they are is read by whoever decides about it."""
+    row = {"paper_id": 1, "reader_id": ada.id, "author": "A", "how": "asked", "note": "private",
+           "state": "waiting", "at": place.time}  # fmt: skip
+    with place.database.write() as connection:
+        connection.execute(insert(schema.claims).values(row))
+    found = {who.name: place.moderation.queue(who) for who in (cleo, OWNER)}
+
+    assert [w.note for w in found["owner"].claims] == ["private"]
+    assert found["cleo"].claims == ()
 
 
 def test_notes_have_their_bounds(place, ada, cleo):

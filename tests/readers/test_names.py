@@ -98,3 +98,15 @@ def test_an_address_is_in_its_one_form(text):
     assert len(address) <= 254
     assert as_email(address) == address
     assert len(address.split()) == 1
+
+
+def test_what_is_far_too_long_is_not_even_looked_at(monkeypatch):
+    """To write a long domain as computers do takes seconds, and anybody may send one."""
+
+    def looked(domain: str) -> str:
+        raise AssertionError(domain[:20])
+
+    monkeypatch.setattr("broadsheet.readers.names._ascii", looked)
+    for text in ("a@" + "\ufdfa" * 5000, "a@" * 5000 + "x.example"):
+        with pytest.raises(RefusedError):
+            as_email(text)

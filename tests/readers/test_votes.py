@@ -202,7 +202,10 @@ def test_whatever_happens_counts_are_those_of_the_ledger(data, tmp_path_factory,
             home = place.home(f"p{paper}")
             own = {vote for vote in given_votes if vote[1] == reader.id}
             mine = {vote for vote in own if place.home(f"p{vote[0]}") == home}
-            if what == "vote" and data.draw(st.booleans()):
+            if what == "vote" and reader.id in banned:
+                with pytest.raises(NotSignedIn):
+                    place.votes.vote(reader, f"p{paper}", True)
+            elif what == "vote" and data.draw(st.booleans()):
                 place.votes.vote(reader, f"p{paper}", True)
                 given_votes |= set() if mine else {(home, reader.id)}
             elif what == "vote":

@@ -77,6 +77,8 @@ def test_a_slow_answer_is_given_up():
         ("10.0.0.1", False),
         ("100.64.0.1", False),
         ("169.254.169.254", False),
+        ("168.63.129.16", False),  # tells the machines of a cloud about themselves
+        ("::ffff:168.63.129.16", False),
         ("192.168.1.1", False),
         ("224.0.0.1", False),
         ("240.0.0.1", False),

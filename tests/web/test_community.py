@@ -281,6 +281,19 @@ def test_a_mute_folds_for_one_reader(ada, bo):
     assert "Folded away" not in bo.get("/paper/p1").text
 
 
+def test_what_a_muted_reader_deleted_is_not_told_to_be_theirs(ada, bo):
+    """The place of a deleted comment says nothing of who wrote it, not by its fold either."""
+    where = send(ada, "/paper/p5/comment", text="Words to take back")
+    number = re.search(r"\d+$", where).group()
+    send(bo, "/paper/p5/comment", text="An answer", parent=number)
+    send(bo, "/reader/ada/mute", muted=1, back="/comment/1")
+    send(ada, f"/comment/{number}/delete")
+
+    page = bo.get("/paper/p5").text
+    assert "Deleted by its writer." in page
+    assert "Folded away" not in page
+
+
 def test_an_author_is_marked(ada, library):
     """Whose claim to the paper was granted is its author in the thread."""
     with library.database.write() as connection:

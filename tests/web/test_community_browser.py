@@ -114,3 +114,14 @@ def test_no_page_of_readers_is_wider_than_its_window(sign_in, site, size):
         page.goto(site + url)
         assert overflow(page) <= 0, url
         assert page.complaints == [], url
+
+
+def test_what_a_finger_touches_is_high_enough(sign_in, site):
+    """On a phone every button, field and fold of these pages is 36 pixels high, a vote 40."""
+    page = sign_in("cleo", LIST, (390, 844))
+    heights = "found => found.map(e => e.getBoundingClientRect().height).filter(h => h > 0)"
+    for url in (LIST, "/paper/p1", "/comment/1/history", "/moderation", "/account"):
+        page.goto(site + url)
+        touched = page.locator("button, summary, main input:not([type=checkbox]), textarea")
+        assert min(touched.evaluate_all(heights)) >= 36, url
+        assert all(h >= 40 for h in page.locator(".standing button").evaluate_all(heights)), url

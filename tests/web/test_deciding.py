@@ -266,6 +266,7 @@ def refused(client, library, fields, **headers: str):
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"origin": ""},
         {"origin": "http://127.0.0.1:9999"},
         {"origin": "http://127.0.0.1:8620.evil.example"},

@@ -11,6 +11,8 @@ from broadsheet.collection import schema
 
 SESSIONS = 50
 """Sessions of a reader at the same time."""
+ENDED = 50
+"""Tokens of a reader that are kept after their end."""
 
 _sessions, _letters, _tokens = schema.sessions.c, schema.letters.c, schema.tokens.c
 _readers = schema.readers.c
@@ -200,7 +202,10 @@ def of_token(connection: Connection, digest: str) -> Held | None:
 def add_token(
     connection: Connection, digest: str, reader: int, name: str, scopes: Sequence[str], now: str
 ) -> int:
-    """Keep a new token; return its number."""
+    """Keep a new token, and let go of a reader's oldest ones that have ended; return its number."""
+    ended = select(_tokens.id).where(_tokens.reader_id == reader, _tokens.ended.is_not(None))
+    oldest = ended.order_by(_tokens.id.desc()).offset(ENDED - 1)
+    connection.execute(delete(schema.tokens).where(_tokens.id.in_(oldest)))
     row = {"digest": digest, "reader_id": reader, "name": name, "scopes": list(scopes)}
     statement = insert(schema.tokens).values(row | {"made": now}).returning(_tokens.id)
     return int(connection.execute(statement).scalar_one())

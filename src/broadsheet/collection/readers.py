@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from broadsheet.collection import schema, votes
+from broadsheet.errors import NotSignedIn
 from broadsheet.papers.identity import format_paper_id
 
 _readers, _identities = schema.readers.c, schema.identities.c
@@ -15,6 +27,11 @@ _COLUMNS = (
     _readers.id, _readers.name, _readers.shown, _readers.email, _readers.role, _readers.state,
     _readers.orcid, _readers.joined, _readers.password.is_not(None),
 )  # fmt: skip
+
+
+_STATE = select(_readers.state).where(_readers.id == bindparam("reader"))
+_OWNER = 1
+T = TypeVar("T")
 
 
 class Account(NamedTuple):
@@ -85,6 +102,22 @@ def change(connection: Connection, reader: int, **values: Any) -> None:
     connection.execute(update(schema.readers).where(_readers.id == reader).values(**values))
 
 
+def acting(reader: int, change: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """Return a change as somebody makes it, which raises NotSignedIn if their account has ended.
+
+    Who asks is found before the change has its turn; meanwhile they may have left, or be banned.
+    """
+
+    def carry_out(connection: Connection) -> T:
+        # Whoever has the files is the owner, whatever became of the account.
+        state = connection.execute(_STATE, {"reader": reader}).scalar()
+        if reader != _OWNER and state != "active":
+            raise NotSignedIn("This account has ended, so nothing was changed.")
+        return change(connection)
+
+    return carry_out
+
+
 def is_last_admin(connection: Connection, reader: int) -> bool:
     """Return whether nobody else could administer if this reader could not."""
     admins = select(_readers.id).where(_readers.role == "admin", _readers.state == "active")
@@ -150,7 +183,7 @@ def everything(connection: Connection, reader: int) -> dict[str, Any]:
             select(table).where(table.c.reader_id == reader).order_by(*keys)
         ).mappings()
         told[str(table.name)] = [_plain(dict(row), names) for row in rows]
-    _with_wordings(connection, told["comments"])
+    _with_wordings(connection, reader, told["comments"])
     return told
 
 
@@ -170,13 +203,14 @@ def _plain(row: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
     return told
 
 
-def _with_wordings(connection: Connection, comments: list[dict[str, Any]]) -> None:
+def _with_wordings(connection: Connection, reader: int, comments: list[dict[str, Any]]) -> None:
     table = schema.wordings.c
     mine = {comment["id"]: comment for comment in comments}
+    own = select(schema.comments.c.id).where(schema.comments.c.reader_id == reader)
     for comment in comments:
         comment["earlier"] = []
     statement = select(table.comment_id, table.text, table.until).order_by(table.id)
-    for number, text, until in connection.execute(statement.where(table.comment_id.in_(mine))):
+    for number, text, until in connection.execute(statement.where(table.comment_id.in_(own))):
         mine[number]["earlier"].append({"text": text, "until": until})
 
 
@@ -204,9 +238,23 @@ def _unname(connection: Connection, reader: int, name: str) -> None:
     """Let the log, and what others were told, not say any more who a reader was."""
     told, log = schema.notices.c, schema.actions.c
     connection.execute(update(schema.notices).where(told.by_id == reader).values(text=""))
-    before = f"reader {by_id(connection, reader).name}"
-    lines = update(schema.actions).where(log.subject == before)
-    connection.execute(lines.values(subject=f"reader {name}"))
+    was, lines = by_id(connection, reader), update(schema.actions)
+    about = lines.where(log.subject == f"reader {was.name}")
+    connection.execute(about.values(subject=f"reader {name}"))
+    # Of a claim the name that it was for must go, too: it is who they were.
+    is_own = (log.reader_id == reader) & ~log.note.contains(" as ")
+    is_theirs = log.note.startswith(f"{was.name} as ") | is_own
+    claimed = lines.where(log.action.in_(("grant claim", "refuse claim")), is_theirs)
+    connection.execute(claimed.values(note=name))
+    submissions = schema.submissions.c
+    brought = select("submission " + cast(submissions.id, Text))
+    own = lines.where(log.subject.in_(brought.where(submissions.reader_id == reader)))
+    connection.execute(own.values(note=func.replace(log.note, f" by {was.name}", f" by {name}")))
+    pick = f"picked by {was.shown or was.name}"
+    is_it = (log.note == pick) | log.note.startswith(f"{pick}:", autoescape=True)
+    picked = lines.where(log.action == "unpick", is_it)
+    note = func.replace(log.note, pick, f"picked by {name}")
+    connection.execute(picked.values(note=note))
 
 
 def _unwrite(connection: Connection, reader: int, now: str) -> None:

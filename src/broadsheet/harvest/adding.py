@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -22,6 +23,9 @@ from broadsheet.sources.hosts import manner_of
 from broadsheet.sources.polite import Client, Manner
 
 _SHOWN: Final = 5
+
+
+_ADDRESS = re.compile(r"https?://([^/?\s]+)[^\s]*")
 
 
 class Added(NamedTuple):
@@ -112,7 +116,8 @@ class Adder:
             with self._connect(source)("") as client:
                 items = list(ask(client))
         except SourceError as error:
-            told.append(str(error))
+            # Which host did not answer is of use to people; with what it was asked is not.
+            told.append(_ADDRESS.sub(r"\1", str(error)))
             return []
         told += [item.reason for item in items if not isinstance(item, Record)]
         return [item for item in items if isinstance(item, Record)]

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -25,6 +25,7 @@ from broadsheet.readers.names import as_email, one_line
 from broadsheet.readers.permissions import Actor, Role
 from broadsheet.readers.rules import Rules
 
+T = TypeVar("T")
 SESSION = timedelta(days=30)
 """A session ends so long after it was last used."""
 NOTED = timedelta(hours=1)
@@ -130,6 +131,9 @@ class Base:
     ) -> None:
         ends = self._in(life)
         credentials.add_letter(connection, digest_of(secret), row, self._now(), ends)
+
+    def _write(self, actor: Actor, change: Callable[[Connection], T]) -> T:
+        return self._together.write(store.acting(actor.id, change))
 
     def _note(
         self, connection: Connection, actor: Actor, action: str, name: str, words: str

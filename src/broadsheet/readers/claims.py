@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -13,8 +13,9 @@ from broadsheet.collection import claims as store
 from broadsheet.collection import papers as filed
 from broadsheet.collection.claims import Claim, State
 from broadsheet.collection.database import Database
+from broadsheet.collection.readers import acting
 from broadsheet.collection.together import Together
-from broadsheet.errors import NotFoundError, RefusedError
+from broadsheet.errors import NotFoundError, RefusedError, TooOften
 from broadsheet.papers.identity import format_paper_id
 from broadsheet.papers.text import clean
 from broadsheet.papers.types import Paper
@@ -23,6 +24,8 @@ from broadsheet.readers.proofs import author_named, author_with, proof
 
 MOST_WAITING: Final = 10
 """Claims of one reader that may wait for an admin at a time."""
+MOST_A_DAY: Final = 100
+"""Claims of one reader within 24 hours, those that were withdrawn among them."""
 MOST_NOTE: Final = 2000
 """Characters of a note."""
 
@@ -86,10 +89,11 @@ class Claims:
         Granted at once where a source says of the paper what the account has verified, its e-mail
         address or ORCID; else it waits for an admin. Without `author` it is the one with the
         account's ORCID, or the only one. What was claimed before is returned as it stands. Raises
-        PaperNotFound, and RefusedError for a name that is not among the authors.
+        PaperNotFound, RefusedError for a name that is not among the authors, and TooOften.
         """
         actor.require("claim")
-        return self._together.write(lambda c: self._claimed(c, actor, ident, author, note))
+        change = acting(actor.id, lambda c: self._claimed(c, actor, ident, author, note))
+        return self._together.write(change)
 
     def _claimed(
         self, connection: Connection, actor: Actor, ident: str, author: str, note: str
@@ -101,6 +105,7 @@ class Claims:
         if before is not None and before.state == "refused":
             raise RefusedError("An admin has refused this claim. Write to them if that is wrong.")
         chosen, how = _proved(connection, actor, paper, author)
+        self._check_often(connection, actor)
         if how == "asked" and not actor.may("administer"):
             self._make_room(connection, actor)
         state: State = "waiting" if how == "asked" else "granted"
@@ -111,6 +116,16 @@ class Claims:
             store.decide(connection, number, "granted", actor.id, now)
             _log(connection, actor, "grant claim", paper.id, chosen, now)
         return _found(connection, number)
+
+    def _check_often(self, connection: Connection, actor: Actor) -> None:
+        made = store.recent(connection, MOST_A_DAY, reader=actor.id)
+        if len(made) < MOST_A_DAY:
+            return
+        ends = datetime.fromisoformat(made[-1].at) + timedelta(days=1)
+        seconds = (ends - self._clock()).total_seconds()
+        if seconds > 0:
+            told = f"These are more than {MOST_A_DAY} claims in a day. Try again tomorrow."
+            raise TooOften(told, retry_after=seconds)
 
     @staticmethod
     def _make_room(connection: Connection, actor: Actor) -> None:
@@ -140,8 +155,8 @@ class Claims:
             now, said = self._now(), clean(reason)[:MOST_NOTE]
             store.decide(connection, number, state, actor.id, now)
             verb = "grant" if is_granted else "refuse"
-            subject = f"{claim.name} as {claim.author}"
-            _log(connection, actor, f"{verb} claim", claim.paper, f"{subject}: {said}", now)
+            subject = f"{claim.name} as {claim.author}{f': {said}' if said else ''}"
+            _log(connection, actor, f"{verb} claim", claim.paper, subject, now)
             told = f"Your claim to be {claim.author} was {state}{f': {said}' if said else '.'}"
             notices.tell(
                 connection, claim.reader, "claim", now, by_id=actor.id, paper_id=claim.paper,

@@ -115,16 +115,22 @@ class Comments:
         actor.require("comment")
         said = _said(text)
         self._desk.take("comment", actor)
-        return self._desk.write(lambda c: self._write(c, actor, ident, said, parent))
+        reason = self._reason(actor, said)
+        return self._desk.write(actor, lambda c: self._write(c, actor, ident, said, reason, parent))
 
     def _write(
-        self, connection: Connection, actor: Actor, ident: str, said: _Said, parent: int | None
+        self,
+        connection: Connection,
+        actor: Actor,
+        ident: str,
+        said: _Said,
+        reason: str,
+        parent: int | None,
     ) -> Comment:
         paper, now = papers.resolve(connection, ident), self._desk.now()
         _check_lock(connection, paper)
         # An answer stays with what it answers, wherever that leads some day.
         place = paper if parent is None else self._answered(connection, parent, paper).paper_id
-        reason = self._reason(connection, actor, said)
         state: State = "waiting" if reason else "shown"
         row = {"paper_id": place, "reader_id": actor.id, "parent_id": parent, "text": said.text,
                "state": state, "at": now}  # fmt: skip
@@ -144,14 +150,16 @@ class Comments:
             raise RefusedError("This comment is not shown any more: it cannot be answered.")
         return found
 
-    def _reason(
-        self, connection: Connection, actor: Actor, said: _Said, number: int | None = None
-    ) -> str:
-        """Return why a comment has to wait; those who would decide about it need not."""
+    def _reason(self, actor: Actor, said: _Said, number: int | None = None) -> str:
+        """Return why a comment has to wait; those who would decide about it need not.
+
+        That takes longer than others may have to wait for the record, so it is read here.
+        """
         if not self._desk.rules.is_shared or actor.may("moderate"):
             return ""
         now = self._desk.clock().astimezone(UTC)
-        known = store.habits(connection, actor.id, _text(now - timedelta(days=1)), number)
+        with self._desk.database.read() as connection:
+            known = store.habits(connection, actor.id, _text(now - timedelta(days=1)), number)
         lately = _text(now - timedelta(minutes=PACE_MINUTES))
         writer = Writer(
             days=(now - datetime.fromisoformat(known.joined)) / timedelta(days=1),
@@ -169,10 +177,12 @@ class Comments:
         actor.require("comment")
         said = _said(text)
         self._desk.take("comment", actor)
+        reason = self._reason(actor, said, number)
+        return self._desk.write(actor, lambda c: self._edit(c, actor, number, said, reason))
 
-        return self._desk.write(lambda c: self._edit(c, actor, number, said))
-
-    def _edit(self, connection: Connection, actor: Actor, number: int, said: _Said) -> Comment:
+    def _edit(
+        self, connection: Connection, actor: Actor, number: int, said: _Said, reason: str
+    ) -> Comment:
         held = self._own(connection, number, actor)
         if held.state == "hidden":
             raise RefusedError("A curator has hidden this comment: it cannot be edited.")
@@ -180,7 +190,7 @@ class Comments:
         _check_lock(connection, before.paper)
         if said.text == held.text:
             return before
-        now, reason = self._desk.now(), self._reason(connection, actor, said, number)
+        now = self._desk.now()
         state: State = "waiting" if reason else held.state
         store.reword(connection, number, said.text, state, now)
         if reason:
@@ -202,7 +212,7 @@ class Comments:
             votes.observe_comments(connection, left.paper, self._desk.now())
             return left
 
-        return self._desk.write(carry_out)
+        return self._desk.write(actor, carry_out)
 
     @staticmethod
     def _own(connection: Connection, number: int, actor: Actor) -> Held:
@@ -232,7 +242,7 @@ class Comments:
                 raise RefusedError("This comment was deleted.")
             people.report(connection, actor.id, number, reason, self._desk.now())
 
-        self._desk.write(carry_out)
+        self._desk.write(actor, carry_out)
 
 
 def as_read(connection: Connection, number: int, actor: Actor) -> Comment:

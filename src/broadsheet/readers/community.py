@@ -61,7 +61,7 @@ class Community:
                 raise RefusedError("Nobody can mute themselves.")
             people.mute(connection, actor.id, other.id, self._desk.now(), is_muted=is_muted)
 
-        self._desk.write(carry_out)
+        self._desk.write(actor, carry_out)
 
     def muted(self, actor: Actor) -> list[str]:
         """Return the names of those whom the actor muted."""
@@ -84,7 +84,7 @@ class Votes:
         """
         actor.require("vote")
         self._desk.take("vote", actor)
-        return self._desk.write(lambda c: self._vote(c, actor.id, ident, is_up=is_up))
+        return self._desk.write(actor, lambda c: self._vote(c, actor.id, ident, is_up=is_up))
 
     def _vote(self, connection: Connection, reader: int, ident: str, *, is_up: bool) -> Counted:
         paper, now = papers.resolve(connection, ident), self._desk.now()
@@ -117,4 +117,4 @@ class Notices:
     def see(self, actor: Actor, until: int | None = None) -> None:
         """Note that the actor has seen their notices, those up to the number `until` if given."""
         actor.require("account")
-        self._desk.write(lambda c: notices.see(c, actor.id, until, self._desk.now()))
+        self._desk.write(actor, lambda c: notices.see(c, actor.id, until, self._desk.now()))

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection
 
 from broadsheet.collection.database import Database
+from broadsheet.collection.readers import acting
 from broadsheet.collection.together import Together
 from broadsheet.readers.limits import Kind, Limits
 from broadsheet.readers.permissions import Actor
@@ -35,6 +36,9 @@ class Desk(NamedTuple):
         if self.rules.is_shared:
             self.limits.take(kind, actor.id)
 
-    def write(self, change: Callable[[Connection], T]) -> T:
-        """Return what `change` returns, once that is kept."""
-        return self.together.write(change)
+    def write(self, actor: Actor, change: Callable[[Connection], T]) -> T:
+        """Return what an actor's `change` returns, once that is kept.
+
+        Raises NotSignedIn if their account has ended meanwhile.
+        """
+        return self.together.write(acting(actor.id, change))

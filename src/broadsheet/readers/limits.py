@@ -33,8 +33,9 @@ class Limit(NamedTuple):
     seconds: float
 
 
-# An account is slowed down and never locked: whoever guesses has about 2,000 tries a day, and a
-# link by e-mail lets its reader in meanwhile. A client may be a whole institute behind one address.
+# An account is slowed down and never locked: whoever guesses has about 2,000 tries a day with its
+# name and as many with its address (that both are one account is not told), and a link by e-mail
+# lets its reader in meanwhile. A client may be a whole institute behind one address.
 LIMITS: Mapping[Kind, tuple[Limit, ...]] = {
     "sign_in": (Limit(20, 15 * MINUTE),),
     "sign_in_client": (Limit(60, 15 * MINUTE),),

@@ -61,6 +61,7 @@ class Moderation:
     def queue(self, actor: Actor, limit: int = 50, offset: int = 0) -> Queue:
         """Return what waits for a decision, `limit` of each sort. Claims are for admins."""
         actor.require("moderate")
+        is_admin = actor.may("administer")
         with self._desk.database.read() as connection:
             numbers = people.comments_to_decide(connection, limit, offset)
             cases = tuple(
@@ -73,7 +74,7 @@ class Moderation:
             return Queue(
                 cases,
                 tuple(people.submissions(connection, limit, offset)),
-                tuple(people.claims(connection, limit, offset)),
+                tuple(people.claims(connection, limit, offset) if is_admin else ()),
                 people.sizes(connection),
             )
 
@@ -139,7 +140,7 @@ class Moderation:
             _answer(connection, reports, actor, number, now, is_hidden=is_hidden)
             return as_read(connection, number, actor)
 
-        return self._desk.write(carry_out)
+        return self._desk.write(actor, carry_out)
 
     @staticmethod
     def _change(
@@ -186,7 +187,7 @@ class Moderation:
             actions.note(connection, actor.id, verb, subject, reason, now)
             return paper
 
-        return self._desk.write(carry_out)
+        return self._desk.write(actor, carry_out)
 
 
 def _noted(note: str) -> str:

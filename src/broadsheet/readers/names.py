@@ -21,6 +21,7 @@ _DOMAIN = re.compile(
     r"(?=.{1,190}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 )
 _LONGEST_LOCAL = 64
+_LONGEST = 320
 _INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 # Whoever had one of these could be taken for the house itself, or for everybody.
 _RESERVED = frozenset(
@@ -102,7 +103,8 @@ def _is_invisible(character: str) -> bool:
 def as_email(text: str) -> str:
     """Return an address in small letters, its domain as computers write it."""
     local, at, domain = text.strip().rpartition("@")
-    local, domain = local.lower(), _ascii(domain)
+    # What is longer is no address (RFC 5321), and to look at it takes up to seconds.
+    local, domain = local.lower(), _ascii(domain) if len(text) <= _LONGEST else ""
     is_short = len(local) <= _LONGEST_LOCAL
     if not (at and is_short and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
         raise RefusedError("That is no mail address that a letter can be sent to.")

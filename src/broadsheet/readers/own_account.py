@@ -77,7 +77,7 @@ class OwnAccount(Base):
         """Let a reader be shown by another name, the plain one if it is empty."""
         actor.require("account")
         shown = as_shown(shown)
-        self._together.write(lambda connection: store.change(connection, actor.id, shown=shown))
+        self._write(actor, lambda connection: store.change(connection, actor.id, shown=shown))
 
     def set_password(self, actor: Actor, old: str, new: str, agent: str = "") -> Session:
         """Set a password; return a new session, for all that there were are ended.
@@ -117,7 +117,7 @@ class OwnAccount(Base):
             self._keep_letter(connection, secret, row, timedelta(0) if is_taken else LETTER)
             return is_taken
 
-        if self._together.write(keep):
+        if self._write(actor, keep):
             self._send(letters.taken_address(email, self.house))
         else:
             self._send(letters.new_address(email, self.house, self._address(secret)))
@@ -143,7 +143,7 @@ class OwnAccount(Base):
             kept = (title, sorted(wanted), now)
             return credentials.add_token(connection, digest_of(secret), actor.id, *kept)
 
-        number = self._together.write(keep)
+        number = self._write(actor, keep)
         return Token(secret, TokenRow(number, title, sorted(wanted), now, None, None))
 
     def tokens(self, actor: Actor) -> list[TokenRow]:
@@ -178,7 +178,7 @@ class OwnAccount(Base):
             if account is None:
                 self._keep_identity(connection, actor.id, identity)
 
-        self._together.write(change)
+        self._write(actor, change)
 
     def unlink_identity(self, actor: Actor, issuer: str) -> None:
         """Let an issuer vouch for a reader no more.

@@ -98,17 +98,22 @@ class SigningIn(Base):
         with self._database.read() as connection:
             account = _called(connection, who)
             kept = account and store.password_of(connection, account.id)
-        key = f"reader {account.id}" if account else who.strip().lower()[:_WHO]
+        # By what was written, not whose it is: who must wait would learn whose an address is.
+        key = _as_written(who)
         self.limits.take("sign_in_client", client_key(client))
         self.limits.take("sign_in", key)
         verdict = passwords.verify(kept, password)
         if not (account and verdict.is_right):
-            raise RefusedError("The name, or the address, and the password do not go together.")
+            raise _wrong()
         self.limits.give_back("sign_in", key)
         self.limits.give_back("sign_in_client", client_key(client))
-        return self._together.write(
-            lambda connection: self._admit(connection, account.id, agent, verdict.fresh)
-        )
+
+        def change(connection: Connection) -> Session:
+            if store.password_of(connection, account.id) != kept:
+                raise _wrong()  # it was changed while this one was looked at
+            return self._admit(connection, account.id, agent, verdict.fresh)
+
+        return self._together.write(change)
 
     def letter(self, secret: str) -> Opened | None:
         """Return what the link of a letter is for, None if it is not good any more.
@@ -284,12 +289,23 @@ def _stale() -> RefusedError:
     return RefusedError("This link is not good any more: it was used, or is too old.")
 
 
+def _wrong() -> RefusedError:
+    return RefusedError("The name, or the address, and the password do not go together.")
+
+
 def _email_of(identity: Vouched) -> str:
     """Return the address of whom an issuer vouches for, "" if there is none that can be used."""
     try:
         return as_email(identity.email) if identity.email else ""
     except RefusedError:
         return ""
+
+
+def _as_written(who: str) -> str:
+    """Return the one form of a name or an address, whether or not anybody has it."""
+    with suppress(RefusedError):
+        return as_email(who)
+    return who.strip().lower()[:_WHO]
 
 
 def _called(connection: Connection, who: str) -> Account | None:

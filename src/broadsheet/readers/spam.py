@@ -29,7 +29,9 @@ ALIKE: Final = 0.9
 """Texts are the same that share so much, in their order."""
 _LEAST: Final = 20
 """Characters: “Thanks!” may be said twice."""
-_COMPARED: Final = 1000
+COMPARED: Final = 20
+"""Texts, the newest ones, with which a new one is compared in full."""
+_BEGINNING: Final = 500
 """Characters of each text that are compared: what is sent again begins alike."""
 
 
@@ -76,17 +78,17 @@ def _reason_of_new(text: str, links: Sequence[str], writer: Writer) -> str:
 
 
 def _is_repeated(text: str, recent: Sequence[str]) -> bool:
-    mine = _folded(text)
-    return len(mine) >= _LEAST and any(_is_alike(mine, _folded(other)) for other in recent)
+    mine, others = _folded(text), [_folded(other) for other in recent]
+    if len(mine) < _LEAST:
+        return False
+    return mine in others or any(_is_alike(mine, other) for other in others[-COMPARED:])
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())[:_COMPARED]
+    return " ".join(text.casefold().split())[:_BEGINNING]
 
 
 def _is_alike(one: str, other: str) -> bool:
-    if one == other:
-        return True
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     # The cheap bounds first: only what may be alike is compared in full.
     return (

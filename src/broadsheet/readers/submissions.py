@@ -268,7 +268,7 @@ class Submissions:
 
     def _kept(self, actor: Actor, what: str, state: Kept, paper: PaperId | None) -> Outcome:
         given = Given(actor.id, clean(what)[:MOST_TITLE], state, paper)
-        number = self._desk.write(lambda c: store.add(c, given, self._desk.now()))
+        number = self._desk.write(actor, lambda c: store.add(c, given, self._desk.now()))
         return Outcome(state, what, paper, number)
 
     def _by_link(self, actor: Actor, what: str, url: str) -> Outcome:
@@ -401,7 +401,7 @@ class Submissions:
             before = next((s for s in own if title_key(s.title) == key), None)
             return before.id if before else store.add(connection, given, self._desk.now())
 
-        number = self._desk.write(keep)
+        number = self._desk.write(actor, keep)
         if not _is_trusted(actor):
             return Outcome("waiting", record.title, number=number)
         made = self._taken(actor, self._found(number))
@@ -460,7 +460,7 @@ class Submissions:
                 text=f"{told}: {reason}" if reason else f"{told}.",
             )  # fmt: skip
 
-        self._desk.write(carry_out)
+        self._desk.write(actor, carry_out)
         return self._found(waiting.id)
 
     def _found(self, number: int) -> Submission:

@@ -33,6 +33,8 @@ _HIDDEN = re.compile(
 _BROKE_OFF = "broke off in the middle of its answer"
 _LONGEST_SHOWN = 120
 _SHORTEST_SECRET = 4
+_PLATFORM = ipaddress.ip_address("168.63.129.16")
+"""Azure's own: it answers the machines of that cloud alone, though its number is a public one."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -345,7 +347,8 @@ def is_public(address: _Address) -> bool:
             return False
         if address.is_site_local:
             return False
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+    is_special = address.is_multicast or address.is_reserved or address == _PLATFORM
+    return address.is_global and not is_special
 
 
 def _resolved(origin: Origin) -> list[_Address]:

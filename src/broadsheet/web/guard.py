@@ -102,11 +102,11 @@ class Guard:
 
     def _is_same(self, origin: str, host: str) -> bool:
         """Return whether an Origin is the address that was asked, or one of our own names."""
-        parts = urlsplit(origin) if origin.startswith(("http://", "https://")) else None
-        if parts is None:
+        scheme, _, netloc = origin.partition("://")
+        if scheme not in {"http", "https"}:
             return False
         # A server in front may pass requests on under another Host.
-        return parts.netloc.lower() == host.lower() or _name(parts.netloc) in self._names
+        return netloc.lower() == host.lower() or _name(netloc) in self._names
 
 
 def own_path(text: str) -> str:
