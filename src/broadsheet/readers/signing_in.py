@@ -179,10 +179,6 @@ class SigningIn(Base):
 
         return self._together.write(change)
 
-    def session_for(self, reader: int, agent: str = "") -> Session:
-        """Return a new session of an active reader; raises RefusedError for any other."""
-        return self._together.write(lambda connection: self._admit(connection, reader, agent))
-
     def sign_out(self, secret: str) -> None:
         """End the session of this secret, if it is one."""
         digest = digest_of(secret)
