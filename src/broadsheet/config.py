@@ -18,6 +18,7 @@ FILE_NAME = "broadsheet.toml"
 OPENAI = "https://api.openai.com/v1"
 OPENAI_KEY = "OPENAI_API_KEY"
 MAIL_PASSWORD = "BROADSHEET_MAIL_PASSWORD"  # noqa: S105 (the name of a variable)
+MAILBOX_PASSWORD = "BROADSHEET_MAILBOX_PASSWORD"  # noqa: S105 (likewise)
 
 
 class Setting(NamedTuple):
@@ -151,17 +152,30 @@ def is_loopback(host: str) -> bool:
 
 
 def _mail(text: str) -> str:
-    if not text or (text.startswith("folder:") and text != "folder:"):
+    if not text or re.fullmatch(r"(folder|sendmail):.+", text):
         return text
     parts = urlsplit(text)
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/"):
-        raise ValueError("must be smtp://[USER@]HOST[:PORT], smtps://… or folder:PATH")
+        raise ValueError(
+            "must be smtp://[USER@]HOST[:PORT], smtps://…, sendmail:PATH or folder:PATH"
+        )
     if parts.password is not None or parts.fragment or parts.port == 0:
         raise ValueError("must be an address alone; the password is an environment variable's")
     if parts.query not in {"", "tls=starttls", "tls=none"} or (parts.query and text[4] == "s"):
         raise ValueError("can have ?tls=starttls or ?tls=none behind it, and smtps:// nothing")
     if parts.username and parts.query == "tls=none" and not is_loopback(parts.hostname):
         raise ValueError("sends no password unprotected to another machine: leave ?tls=none out")
+    return text
+
+
+def _mailbox(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username):
+        raise ValueError("must be imaps://USER@HOST[:PORT][/FOLDER]")
+    if parts.password is not None or parts.fragment or parts.query or (text and parts.port == 0):
+        raise ValueError("must be an address alone; the password is an environment variable's")
+    if parts.scheme == "imap" and not is_loopback(parts.hostname or ""):
+        raise ValueError("sends no password unprotected to another machine: use imaps://")
     return text
 
 
@@ -307,7 +321,7 @@ SETTINGS = (
         "mail",
         _mail,
         "",
-        "What sends letters: smtp://[USER@]HOST[:PORT], smtps://[USER@]HOST[:PORT] or folder:PATH.",
+        "What sends mail: smtp://[USER@]HOST[:PORT], smtps://…, sendmail:PATH or folder:PATH.",
         is_shown=False,
     ),
     Setting("mail_from", _sender, "", "Whom letters are from: ADDRESS or NAME <ADDRESS>."),
@@ -318,6 +332,74 @@ SETTINGS = (
         "The environment variable with the password of the user in `mail`.",
         is_shown=False,
     ),
+    Setting(
+        "mail_connections", _whole(1, 64), 4, "Connections to the mail server at a time, at most."
+    ),
+    Setting(
+        "mail_per_minute", _whole(0, 1_000_000), 0, "Digests sent a minute, at most; 0 is no limit."
+    ),
+    Setting(
+        "mail_domain_connections",
+        _whole(1, 64),
+        2,
+        "Digests to one domain that are handed over at the same time, at most.",
+    ),
+    Setting(
+        "mail_domain_per_minute",
+        _whole(0, 1_000_000),
+        0,
+        "Digests sent to one domain a minute, at most; 0 is no limit.",
+    ),
+    Setting(
+        "mail_unknown",
+        _one_of("keep", "resend"),
+        "keep",
+        "What to do when nobody knows whether a digest was taken: keep it so, or send it again.",
+    ),
+    Setting(
+        "mail_return",
+        _contact,
+        "",
+        "The address that bounces and unsubscribing letters come to, with +… added to its name.",
+    ),
+    Setting(
+        "mailbox",
+        _mailbox,
+        "",
+        "The mailbox where they can be read: imaps://USER@HOST[:PORT][/FOLDER].",
+        is_shown=False,
+    ),
+    Setting(
+        "mailbox_password_variable",
+        _variable,
+        MAILBOX_PASSWORD,
+        "The environment variable with the password of the user in `mailbox`.",
+        is_shown=False,
+    ),
+    Setting("dkim_key", str, "", "A file with a private key (PEM) that digests are signed with."),
+    Setting("dkim_selector", str, "", "The selector under which DNS has the public key to it."),
+    Setting(
+        "deliver", _switch, "on", "Whether `serve` composes and sends digests when they are due."
+    ),
+    Setting(
+        "digest_wait_minutes",
+        _whole(0, 720),
+        60,
+        "So long a digest waits for sources that are late, and is then sent with a notice.",
+    ),
+    Setting(
+        "subscribe",
+        _one_of("everybody", "readers"),
+        "everybody",
+        "Who may subscribe to digests: everybody who may read, or only those with an account.",
+    ),
+    Setting(
+        "hooks_inside",
+        _switch,
+        "off",
+        "Whether hooks may post to this machine and to private networks.",
+    ),
+    Setting("websub_hub", _address, "", "A WebSub hub that is told when a feed has changed."),
     Setting(
         "openid_issuer",
         _issuer,

@@ -7,6 +7,8 @@ BroadsheetError
 │   ├── PaperNotFound
 │   ├── ReaderNotFound
 │   ├── CommentNotFound
+│   ├── SubscriptionNotFound
+│   ├── DigestNotFound
 │   └── SourceNotFound
 ├── DecisionError (ValueError) a merge, split or undo by hand that cannot be carried out
 ├── NotSignedIn                this needs an account
@@ -20,7 +22,10 @@ BroadsheetError
 │   └── RecordError            .place .reason: one record is set aside, the run goes on
 ├── StoreError                 .temporary: locked, full, corrupt
 │   └── SchemaVersionError     the home was made by a newer Broadsheet
-├── MailError                  .temporary: a letter cannot be handed over
+├── DeliveryError              .temporary: something cannot be handed over
+│   ├── MailError              a letter or a digest, to what sends mail
+│   ├── MailboxError           what came back cannot be read
+│   └── HookError              a digest, to the address of a hook
 ├── SearchIndexError           an index cannot be read or written
 └── EmbeddingError             .temporary: a model is missing, broken or away
 
@@ -87,6 +92,18 @@ class CommentNotFound(NotFoundError):  # noqa: N818
     """No comment has this number."""
 
     kind = "comment"
+
+
+class SubscriptionNotFound(NotFoundError):  # noqa: N818
+    """No subscription has this number, or no link leads to one."""
+
+    kind = "subscription"
+
+
+class DigestNotFound(NotFoundError):  # noqa: N818
+    """No digest has this number, or no link leads to one."""
+
+    kind = "digest"
 
 
 class NotSignedIn(BroadsheetError):  # noqa: N818 (named for what it says)
@@ -163,12 +180,24 @@ class SchemaVersionError(StoreError):
     """The home was made by a newer Broadsheet than this one."""
 
 
-class MailError(BroadsheetError):
-    """A letter cannot be handed over; `temporary` says whether trying again may help."""
+class DeliveryError(BroadsheetError):
+    """Something cannot be handed over; `temporary` says whether trying again may help."""
 
     def __init__(self, message: str, *, temporary: bool = False) -> None:
         super().__init__(message)
         self.temporary = temporary
+
+
+class MailError(DeliveryError):
+    """What sends mail does not take a letter or a digest."""
+
+
+class MailboxError(DeliveryError):
+    """The mailbox with what came back cannot be read."""
+
+
+class HookError(DeliveryError):
+    """The address of a hook does not take a digest."""
 
 
 class SearchIndexError(BroadsheetError):
@@ -211,9 +240,9 @@ def status_of(error: BaseException) -> Status:  # noqa: C901, PLR0911 (a table, 
             return Status(404, 1)
         case StoreError(temporary=True) | EmbeddingError(temporary=True) | SearchIndexError():
             return Status(503, 75)
-        case SourceUnavailable() | MailError(temporary=True):
+        case SourceUnavailable() | DeliveryError(temporary=True):
             return Status(503, 75)
-        case SourceError() | MailError():
+        case SourceError() | DeliveryError():
             return Status(502, 1)
         case BroadsheetError():
             return Status(500, 1)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from broadsheet.errors import SchemaVersionError, StoreError
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration that this Broadsheet knows; a test holds it against the folder."""
 
 _BUSY_SECONDS = 30

@@ -509,3 +509,156 @@ actions = Table(
     Column("note", Text, nullable=False),
     Column("at", String(20), nullable=False),
 )
+
+# ---------------------------------------------------------------------------- what goes out
+
+# What nobody outside may know, by its name: links are signed with `links`.
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# Where something is delivered: a mail address, or the address that a hook posts to.
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("channel", String(4), nullable=False),
+    Column("address", Text, nullable=False),
+    # What a hook's posts are signed with.
+    Column("secret", Text, nullable=False, server_default=""),
+    Column("made", String(20), nullable=False),
+    Index("ix_recipients_address", "address", "channel", unique=True),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    # Drawn at random: what links name it by, beside their signature.
+    Column("handle", String(16), nullable=False, unique=True),
+    Column("recipient_id", _ROW_ID, ForeignKey("recipients.id"), nullable=False, index=True),
+    Column("reader_id", _ROW_ID, ForeignKey("readers.id"), index=True),
+    # trending, edition, search or recommended, of the papers that the query matches.
+    Column("kind", String(12), nullable=False),
+    Column("query", Text, nullable=False, server_default=""),
+    # day, weekdays, week (on a weekday from 0, Monday) or month (on a day from 1).
+    Column("cadence", String(8), nullable=False),
+    Column("on_day", Integer, nullable=False, server_default="0"),
+    Column("at", String(5), nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("longest", Integer, nullable=False),
+    Column("threshold", Float),
+    Column("when_empty", String(4), nullable=False),
+    Column("form", String(12), nullable=False),
+    Column("language", String(12), nullable=False),
+    # pending (not confirmed), active, paused, or ended.
+    Column("state", String(8), nullable=False),
+    # The last day of a pause; none if it has no end.
+    Column("paused_until", String(10)),
+    Column("next_due", String(20)),
+    Column("made", String(20), nullable=False),
+    Index("ix_subscriptions_next_due", "state", "next_due"),
+)
+
+# Who agreed to what, when and from where; also when they took it back.
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("subscription_id", _ROW_ID, ForeignKey("subscriptions.id"), nullable=False, index=True),
+    Column("what", String(12), nullable=False),
+    # page, letter, one-click, mail, account, api, command or bounce.
+    Column("how", String(12), nullable=False),
+    Column("client", Text, nullable=False, server_default=""),
+    Column("at", String(20), nullable=False),
+)
+
+# An issue of a subscription: what was decided to be in it, and what became of it. The ledger.
+digests = Table(
+    "digests",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("subscription_id", _ROW_ID, ForeignKey("subscriptions.id"), nullable=False),
+    # The date in the subscriber's zone on which it is due; `confirm-N` for a letter that asks.
+    Column("issue", String(16), nullable=False),
+    Column("due", String(20), nullable=False),
+    # After this it is of no use any more.
+    Column("ends", String(20), nullable=False),
+    # ready, claimed, sent, unknown, refused, expired, stopped; or empty, late, skipped.
+    Column("state", String(8), nullable=False),
+    # The last day whose papers it covers, and what of the change log.
+    Column("until", String(10), nullable=False, server_default=""),
+    Column("cut", BigInteger, nullable=False, server_default="0"),
+    Column("body", Text, nullable=False, server_default=""),
+    Column("papers", Integer, nullable=False, server_default="0"),
+    Column("made", String(20), nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("next_try", String(20)),
+    Column("claimed", String(20)),
+    Column("sent", String(20)),
+    Index("ix_digests_issue", "subscription_id", "issue", unique=True),
+    Index("ix_digests_state", "state", "next_try"),
+)
+
+# Every time that somebody was asked to take a digest, and what they said.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("digest_id", _ROW_ID, ForeignKey("digests.id"), nullable=False, index=True),
+    Column("at", String(20), nullable=False),
+    # sent, later, refused, unknown, or resend (a person decided so).
+    Column("outcome", String(8), nullable=False),
+    Column("code", Integer),
+    Column("words", Text, nullable=False, server_default=""),
+)
+
+# Which papers a recipient was given, in which digest, and as of which day of theirs.
+had = Table(
+    "had",
+    metadata,
+    Column("recipient_id", _ROW_ID, ForeignKey("recipients.id"), primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True),
+    Column("digest_id", _ROW_ID, ForeignKey("digests.id"), primary_key=True, index=True),
+    Column("updated", String(10), nullable=False, server_default=""),
+    Index("ix_had_paper_id", "paper_id"),
+    sqlite_with_rowid=False,
+)
+
+# What a recipient said of a paper in a digest: save, or less (like this).
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("recipient_id", _ROW_ID, ForeignKey("recipients.id"), primary_key=True),
+    Column("paper_id", _ROW_ID, ForeignKey("papers.id"), primary_key=True, index=True),
+    Column("kind", String(4), primary_key=True),
+    Column("at", String(20), nullable=False),
+)
+
+# What came back: `address` is the SHA-256 of the mail address, which stays when it is forgotten.
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("address", String(64), nullable=False, index=True),
+    Column("digest_id", _ROW_ID, index=True),
+    # hard, soft or complaint.
+    Column("kind", String(9), nullable=False),
+    Column("status", String(12), nullable=False, server_default=""),
+    Column("words", Text, nullable=False, server_default=""),
+    Column("at", String(20), nullable=False),
+)
+
+# Addresses, by their SHA-256, that nothing is sent to any more.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address", String(64), primary_key=True),
+    # bounce, complaint or hand.
+    Column("reason", String(9), nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("at", String(20), nullable=False),
+)

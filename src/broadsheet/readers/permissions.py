@@ -19,8 +19,8 @@ Only the last three are roles of accounts.
 """
 Scope = Literal["read", "act", "curate", "administer"]
 Action = Literal[
-    "enter", "read", "account", "vote", "comment", "report", "claim", "submit", "curate",
-    "moderate", "health", "administer",
+    "enter", "read", "subscribe", "account", "vote", "comment", "report", "claim", "submit",
+    "curate", "moderate", "health", "administer",
 ]  # fmt: skip
 
 _EVERYBODY = frozenset(get_args(Role))
@@ -31,6 +31,7 @@ _ADMINS = frozenset({"admin"})
 ROLES_OF: Mapping[Action, frozenset[str]] = {
     "enter": _EVERYBODY,  # sign in, sign up, follow a link from a letter
     "read": _EVERYBODY - {"stranger"},
+    "subscribe": _EVERYBODY - {"stranger"},  # to digests; Rules may want an account for it
     "account": _READERS,  # one's own: name, password, sessions, tokens, export, deletion, notices
     "vote": _READERS,
     "comment": _READERS,  # and edit or delete one's own, and mute others
@@ -45,6 +46,7 @@ ROLES_OF: Mapping[Action, frozenset[str]] = {
 SCOPE_OF: Mapping[Action, Scope] = {
     "enter": "read",
     "read": "read",
+    "subscribe": "act",
     # What is kept of a reader, and what lets them in, is not for a token that may only read.
     "account": "administer",
     "vote": "act",
@@ -60,6 +62,7 @@ SCOPE_OF: Mapping[Action, Scope] = {
 IN_WORDS: Mapping[Action, str] = {
     "enter": "come in",
     "read": "read here",
+    "subscribe": "subscribe",
     "account": "see or change an account",
     "vote": "vote",
     "comment": "comment",

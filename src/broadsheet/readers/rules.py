@@ -35,6 +35,7 @@ class Rules(NamedTuple):
     submit_per_day: int = 5
     submit_oldest_days: int = 0
     picks_first: bool = True
+    subscribe: Literal["everybody", "readers"] = "everybody"
     provider: Provider | None = None
 
     @classmethod
@@ -52,6 +53,7 @@ class Rules(NamedTuple):
             submit_per_day=settings["submit_per_day"],
             submit_oldest_days=settings["submit_oldest_days"],
             picks_first=settings["picks_first"] == "on",
+            subscribe=settings["subscribe"],
             provider=_provider(settings, environ),
         )
 

@@ -1,0 +1,1 @@
+"""What goes out, printed for people: subscriptions, digests, deliveries."""
