@@ -86,7 +86,7 @@ def test_an_export_has_everything_and_no_secret(built):
     assert {k: len(v) for k, v in told.items() if isinstance(v, list)} == {
         "identities": 1, "sessions": 1, "letters": 0, "tokens": 1, "votes": 1, "voted": 1,
         "comments": 1, "mutes": 1, "notices": 1, "reports": 0, "submissions": 0, "picks": 0,
-        "claims": 1, "locks": 0, "actions": 0,
+        "claims": 1, "locks": 0, "actions": 0, "recipients": 0,
     }  # fmt: skip
     assert told["comments"][0]["earlier"] == [{"text": "ho", "until": AT}]
     assert (told["votes"][0]["paper"], told["mutes"][0]["muted"]) == ("p1", "bea")
@@ -100,7 +100,8 @@ def test_every_table_about_people_is_exported():
     from broadsheet.collection.readers import _KEPT  # noqa: PLC0415
 
     with_reader = {t for t in schema.metadata.tables.values() if "reader_id" in t.c}
-    assert with_reader == set(_KEPT)
+    # Subscriptions are told with their recipients, and with those of the account's address.
+    assert with_reader == {*_KEPT, schema.subscriptions}
 
 
 def test_deletion_leaves_no_trace_of_who_it_was(built):

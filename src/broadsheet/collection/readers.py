@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from broadsheet.collection import schema, votes
+from broadsheet.collection import schema, subscriptions, votes
 from broadsheet.errors import NotSignedIn
 from broadsheet.papers.identity import format_paper_id
 
@@ -184,6 +184,7 @@ def everything(connection: Connection, reader: int) -> dict[str, Any]:
         ).mappings()
         told[str(table.name)] = [_plain(dict(row), names) for row in rows]
     _with_wordings(connection, reader, told["comments"])
+    told["recipients"] = subscriptions.of_account(connection, reader)
     return told
 
 
@@ -221,6 +222,7 @@ def forget(connection: Connection, reader: int, now: str) -> None:
     something; so does each comment as an empty place. Their votes count no more, which `votes`
     notes as taking them back. What they did for all (picks, submissions, decisions) stays.
     """
+    subscriptions.forget_account(connection, reader)
     _unwrite(connection, reader, now)
     votes.withdraw(connection, reader, now)
     for gone in (schema.identities, schema.sessions, schema.letters, schema.tokens, schema.claims):

@@ -561,6 +561,8 @@ subscriptions = Table(
     Column("next_due", String(20)),
     Column("made", String(20), nullable=False),
     Index("ix_subscriptions_next_due", "state", "next_due"),
+    # A number that somebody was given in a link is never somebody else's.
+    sqlite_autoincrement=True,
 )
 
 # Who agreed to what, when and from where; also when they took it back.
@@ -601,6 +603,7 @@ digests = Table(
     Column("sent", String(20)),
     Index("ix_digests_issue", "subscription_id", "issue", unique=True),
     Index("ix_digests_state", "state", "next_try"),
+    sqlite_autoincrement=True,
 )
 
 # Every time that somebody was asked to take a digest, and what they said.
@@ -610,7 +613,7 @@ attempts = Table(
     Column("id", _ROW_ID, primary_key=True),
     Column("digest_id", _ROW_ID, ForeignKey("digests.id"), nullable=False, index=True),
     Column("at", String(20), nullable=False),
-    # sent, later, refused, unknown, or resend (a person decided so).
+    # sent, later, refused, unknown or stopped; or resend or abandon (a person decided so).
     Column("outcome", String(8), nullable=False),
     Column("code", Integer),
     Column("words", Text, nullable=False, server_default=""),

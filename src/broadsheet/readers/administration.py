@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from broadsheet.collection import actions, credentials, votes
+from broadsheet.collection import actions, credentials, subscriptions, votes
 from broadsheet.collection import readers as store
 from broadsheet.collection.credentials import InvitationRow, LetterRow
 from broadsheet.collection.readers import Account
@@ -67,7 +67,7 @@ class Administration(Base):
         self._together.write(change)
 
     def ban(self, actor: Actor, name: str, note: str = "") -> None:
-        """Shut a reader out: sessions, letters and tokens end, votes count no more.
+        """Shut a reader out: sessions, letters, tokens, subscriptions end, votes count no more.
 
         Raises ReaderNotFound, and RefusedError for oneself and for the last admin.
         """
@@ -83,6 +83,7 @@ class Administration(Base):
             credentials.end_sessions(connection, account.id)
             credentials.end_letters(connection, account.id)
             credentials.end_tokens(connection, account.id, now)
+            subscriptions.end_of_account(connection, account.id, "account", now)
             votes.recount(connection, account.id, now)
             self._note(connection, actor, "ban", account.name, note)
 

@@ -16,7 +16,17 @@ from typing import Literal, NamedTuple
 from broadsheet.errors import TooOften
 
 Kind = Literal[
-    "sign_in", "sign_in_client", "letter", "letter_client", "vote", "comment", "report", "submit"
+    "sign_in",
+    "sign_in_client",
+    "letter",
+    "letter_client",
+    "subscribe",
+    "subscribe_client",
+    "link_client",
+    "vote",
+    "comment",
+    "report",
+    "submit",
 ]
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -41,6 +51,9 @@ LIMITS: Mapping[Kind, tuple[Limit, ...]] = {
     "sign_in_client": (Limit(60, 15 * MINUTE),),
     "letter": (Limit(3, 15 * MINUTE), Limit(10, DAY)),
     "letter_client": (Limit(20, HOUR),),
+    "subscribe": (Limit(3, 15 * MINUTE), Limit(10, DAY)),
+    "subscribe_client": (Limit(20, HOUR),),
+    "link_client": (Limit(60, 15 * MINUTE),),
     "vote": (Limit(30, MINUTE), Limit(600, DAY)),
     "comment": (Limit(5, MINUTE), Limit(100, DAY)),
     "report": (Limit(20, HOUR),),
@@ -51,6 +64,9 @@ _IN_WORDS: Mapping[Kind, str] = {
     "sign_in_client": "There were many attempts to sign in from here.",
     "letter": "Many letters were asked for with this address.",
     "letter_client": "Many letters were asked for from here.",
+    "subscribe": "Many digests were asked for with this address.",
+    "subscribe_client": "Many digests were asked for from here.",
+    "link_client": "Many links that are none were followed from here.",
     "vote": "These are many votes in a short time.",
     "comment": "These are many comments in a short time.",
     "report": "These are many reports in a short time.",

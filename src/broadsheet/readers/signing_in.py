@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, cast
 
 from sqlalchemy import Connection
 
-from broadsheet.collection import credentials
+from broadsheet.collection import credentials, subscriptions
 from broadsheet.collection import readers as store
 from broadsheet.collection.credentials import LetterRow
 from broadsheet.collection.readers import Account
@@ -213,6 +213,7 @@ class SigningIn(Base):
         credentials.end_letters(connection, account.id)
         if not account.email:
             return []
+        subscriptions.move(connection, account.id, account.email, row.email, self._now())
         return [letters.address_changes(account.email, self.house, row.email)]
 
     def _join(

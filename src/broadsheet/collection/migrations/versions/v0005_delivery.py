@@ -92,6 +92,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
         sa.UniqueConstraint("handle", name=op.f("uq_subscriptions_handle")),
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "ix_subscriptions_next_due", "subscriptions", ["state", "next_due"], unique=False
@@ -139,6 +140,7 @@ def upgrade() -> None:
             ["subscription_id"], ["subscriptions.id"], name=op.f("fk_digests_subscription_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_digests")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_digests_issue", "digests", ["subscription_id", "issue"], unique=True)
     op.create_index("ix_digests_state", "digests", ["state", "next_try"], unique=False)
