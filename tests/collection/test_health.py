@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
-from broadsheet.collection import decisions, health, papers, repair, runs
+from broadsheet.collection import decisions, health, papers, repair, runs, schema
 from broadsheet.collection.database import Database
 from broadsheet.papers.types import ExternalId, PaperId, Place, Record, SavedPage
 
@@ -126,6 +126,7 @@ def warned(**changes: object) -> list[str]:
     """Return the warnings of a collection in which all is well but for `changes`."""
     held = health.Counts(5000, 6000, 3, "2026-03-10", "2026-03-17", [], 0, 0)
     facts = {"held": held, "recent": [], "notice": "", "free": 10**12,
+             "outgoing": health.Mail({}, None),
              "last_backup": "2026-03-01T00:00:00Z", "now": MOMENT} | changes  # fmt: skip
     return health.warnings(facts.pop("held"), facts.pop("recent"), **facts)
 
@@ -150,3 +151,32 @@ def test_warnings_say_what_needs_attention():
     assert warned(held=small, last_backup=None) == []
     aside = small._replace(rejects=3)
     assert "3 records were set aside" in warned(held=aside)[0]
+    unknown = health.Mail({"sent": 9, "unknown": 2}, None)
+    assert ["2 digests" in w for w in warned(outgoing=unknown)] == [True]
+    waiting = health.Mail({"ready": 1}, "2026-03-01T00:00:00Z")
+    assert "since 2026-03-01T00:00:00Z" in warned(outgoing=waiting)[0]
+
+
+def test_the_ledger_is_counted(connection: Connection):
+    """Digests by state, and since when the oldest of those that are ready waits."""
+    assert health.mail(connection) == health.Mail({}, None)
+    connection.execute(
+        insert(schema.recipients).values(id=1, channel="mail", address="a@b.c", made=NOW)
+    )
+    facts = {
+        "kind": "trending", "cadence": "day", "at": "07:00", "zone": "UTC", "longest": 20,
+        "when_empty": "skip", "form": "html", "language": "en", "state": "active", "made": NOW,
+    }  # fmt: skip
+    connection.execute(
+        insert(schema.subscriptions).values(id=1, handle="a", recipient_id=1, **facts)
+    )
+    digest = {"subscription_id": 1, "due": NOW, "ends": LATER, "made": LATER}
+    rows = [("sent", None), ("ready", None), ("ready", NOW)]
+    connection.execute(
+        insert(schema.digests),
+        [
+            {**digest, "issue": str(n), "state": state, "next_try": again}
+            for n, (state, again) in enumerate(rows)
+        ],
+    )
+    assert health.mail(connection) == health.Mail({"ready": 2, "sent": 1}, NOW)

@@ -473,8 +473,9 @@ def restore(
 
     Everything is checked first, and until one last step the home stays as it was. With `force` a
     collection that stands there is put aside, never deleted. The index is thrown away: opening the
-    home builds it anew, and upgrades an older schema. Raises StoreError for a bad backup, for a
-    home that holds a collection (and not `force`), and for one that is in use.
+    home builds it anew, and upgrades an older schema. No digest goes out that may have gone out
+    since the backup: those that waited are stopped. Raises StoreError for a bad backup, for a home
+    that holds a collection (and not `force`), and for one that is in use.
     """
     manifest = check(file, progress=progress)
     if manifest.schema > HEAD:
@@ -492,10 +493,34 @@ def restore(
             _read(file, fresh, progress, "restoring")
             if _figures(fresh / DATABASE) != manifest[1:4]:
                 raise StoreError(f"{file} does not hold the record that it says it holds")
+            _stop_sending(fresh / DATABASE, now)
             replaced = _swap(home, fresh, _unused(home, f"replaced-{_stamp(now)}"))
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     return Restored(manifest, replaced)
+
+
+_STOPPED = """
+    INSERT INTO attempts (digest_id, at, outcome, words)
+    SELECT id, :now, 'stopped', 'The record was restored from a backup after this was composed.'
+    FROM digests WHERE state IN ('ready', 'claimed');
+    UPDATE digests SET state = 'stopped' WHERE state IN ('ready', 'claimed');
+    INSERT OR REPLACE INTO keys (name, value)
+    SELECT 'restored', :now WHERE EXISTS (SELECT 1 FROM subscriptions);
+"""
+
+
+def _stop_sending(database: Path, now: datetime) -> None:
+    """Note in a record that it was restored, and let nothing go out that waited in it."""
+    moment = {"now": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    with _stated(database), closing(_opened(database, "rw")) as connection:
+        # A record of an earlier schema has sent nothing.
+        if _value(connection, "SELECT count(*) FROM sqlite_master WHERE name = 'keys'"):
+            connection.execute("BEGIN")
+            for statement in _STOPPED.split(";")[:-1]:
+                connection.execute(statement, moment)
+            connection.execute("COMMIT")
+    _flush(database)
 
 
 def _see_room(home: Path, manifest: Manifest) -> None:
