@@ -5,26 +5,33 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import re
 import smtplib
 import socket
 import ssl
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broadsheet import config
 from broadsheet.delivery import mail
-from broadsheet.delivery.mail import Folder, Outbox, Server, Smtp, mailer_of, message
+from broadsheet.delivery.mail import (
+    Folder,
+    Outbox,
+    Sendmail,
+    Server,
+    Smtp,
+    mailer_of,
+    message,
+)
+from broadsheet.delivery.message import Outgoing
 from broadsheet.errors import ConfigError, MailError, status_of
 from broadsheet.readers.letters import Letter
 
@@ -32,6 +39,12 @@ NOW = datetime(2026, 3, 17, 6, 30, tzinfo=UTC)
 SENDER = "Broadsheet <papers@example.org>"
 LINK = "https://papers.example.org/letter/" + "x" * 43
 LETTER = Letter("ada@example.net", "Signing in at papers.example.org", f"This link:\n\n{LINK}\n")
+OUTGOING = Outgoing(
+    "bounce@example.org",
+    "ada@example.net",
+    b"Subject: 1\r\n\r\n.\r\nend\r\n",
+    "<abc.1@example.org>",
+)
 
 
 def read(data: bytes) -> email.message.EmailMessage:
@@ -119,6 +132,86 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
         mailer_of(f"folder:{tmp_path / 'file'}", SENDER).send(LETTER)
 
 
+def test_the_same_message_is_one_file(tmp_path):
+    """It is named by its id, so that what is handed over again is there once."""
+    line = mailer_of(f"folder:{tmp_path}", SENDER).open()
+    for data in (b"one", b"the same"):
+        assert line.deliver(OUTGOING._replace(data=data)).outcome == "sent"
+    line.deliver(OUTGOING._replace(message_id="<../other/../id@x>"))
+    line.close()
+
+    assert (tmp_path / "abc.1_example.org.eml").read_bytes() == b"the same"
+    assert {f.suffix for f in tmp_path.iterdir()} == {".eml"}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_that_goes_away_takes_the_rest_later(tmp_path):
+    """It may be a disk that comes back."""
+    line = mailer_of(f"folder:{tmp_path / 'out'}", SENDER).open()
+    (tmp_path / "out").rmdir()
+    answer = line.deliver(OUTGOING)
+
+    assert answer.outcome == "later"
+    assert str(tmp_path) in answer.words
+
+
+# ---------------------------------------------------------------------------- a program
+
+PROGRAM = """#!/bin/sh
+printf '%s\\n' "$@" > {folder}/words
+cat > {folder}/message
+echo "$4: no such user" >&2
+{end}
+"""
+
+
+def sendmail(folder, end, timeout=60.0):
+    """Return what hands to a program that ends as it is told."""
+    program = folder / "send mail"
+    program.write_text(PROGRAM.format(folder=folder, end=end))
+    program.chmod(0o700)
+    return Sendmail(str(program), SENDER, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome", "code"),
+    [
+        ("exit 0", "sent", 0),
+        ("exit 75", "later", 75),
+        ("exit 71", "later", 71),
+        ("exit 67", "refused", 67),
+        ("exit 64", "refused", 64),
+        ("kill -9 $$", "unknown", -9),
+        ("exec sleep 60", "unknown", None),
+    ],
+)
+def test_a_program_says_by_its_code_what_came_of_it(tmp_path, end, outcome, code):
+    """As sysexits.h has it; who dies has said nothing."""
+    line = sendmail(tmp_path, end, 0.5 if "sleep" in end else 60).open()
+    answer = line.deliver(OUTGOING._replace(sender="-oQ@example.org", to="-x@example.net"))
+    line.close()
+
+    assert (answer.outcome, answer.code) == (outcome, code)
+    words = (tmp_path / "words").read_text().splitlines()
+    assert words == ["-i", "-f", "-oQ@example.org", "--", "-x@example.net"]
+    assert (tmp_path / "message").read_bytes() == b"Subject: 1\n\n.\nend\n"
+
+
+def test_letters_go_to_a_program_too(tmp_path):
+    """And what it says is said."""
+    sendmail(tmp_path, "exit 0").send(LETTER)
+    assert read((tmp_path / "message").read_bytes())["Subject"] == LETTER.subject
+    with pytest.raises(MailError, match="EX_NOUSER") as caught:
+        sendmail(tmp_path, "exit 67").send(LETTER)
+    assert not caught.value.temporary
+
+
+def test_a_program_that_is_not_there_is_said(tmp_path):
+    """Before anything is handed over."""
+    with pytest.raises(MailError, match="no program"):
+        mailer_of(f"sendmail:{tmp_path / 'none'}", SENDER).open()
+
+
 # ---------------------------------------------------------------------------- a server
 
 
@@ -177,38 +270,6 @@ def smtp(port: int, query: str = "", user: str = "", password: str = "", **more:
     mailer = mailer_of(f"smtp://{at}127.0.0.1:{port}{query}", SENDER, password)
     assert isinstance(mailer, Smtp)
     return Smtp(mailer._server, SENDER, password, **more)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """Return a certificate of this machine, and those who trust it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    import ipaddress  # noqa: PLC0415
-
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(here, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own.load_cert_chain(file)
-    return own, ssl.create_default_context(cafile=file)
 
 
 def test_a_server_here_takes_a_letter():
@@ -314,6 +375,24 @@ def test_a_server_that_is_away_or_hangs_up_is_said():
     with pytest.raises(MailError) as caught:
         smtp(port).send(LETTER)
     assert caught.value.temporary
+
+
+@given(
+    data=st.lists(
+        st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"QUIT", b"\x00", b"\xff"]), max_size=40
+    ).map(b"".join)
+)
+def test_no_message_ends_before_its_end(data):
+    """Whatever is in it: between the lines that are sent none is the final dot alone."""
+    sent = mail._dotted(data)
+    lines = sent.split(b"\r\n")
+
+    assert lines[-1] == b""
+    assert b"\r\n.\r\n" not in b"\r\n" + sent
+    assert not any(b"\r" in line or b"\n" in line for line in lines)
+    assert all(not line.startswith(b".") or line.startswith(b"..") for line in lines)
+    received = [line.removeprefix(b".") for line in lines[:-1]]
+    assert b"\r\n".join(received) == re.sub(rb"\r\n|\r|\n", b"\r\n", data).removesuffix(b"\r\n")
 
 
 # ---------------------------------------------------------------------------- those that wait
