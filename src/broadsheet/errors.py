@@ -22,7 +22,7 @@ BroadsheetError
 │   └── RecordError            .place .reason: one record is set aside, the run goes on
 ├── StoreError                 .temporary: locked, full, corrupt
 │   └── SchemaVersionError     the home was made by a newer Broadsheet
-├── DeliveryError              .temporary: something cannot be handed over
+├── DeliveryError              .temporary .code .retry_after: something cannot be handed over
 │   ├── MailError              a letter or a digest, to what sends mail
 │   ├── MailboxError           what came back cannot be read
 │   └── HookError              a digest, to the address of a hook
@@ -181,11 +181,27 @@ class SchemaVersionError(StoreError):
 
 
 class DeliveryError(BroadsheetError):
-    """Something cannot be handed over; `temporary` says whether trying again may help."""
+    """Something cannot be handed over; `temporary` says whether trying again may help.
 
-    def __init__(self, message: str, *, temporary: bool = False) -> None:
+    `code` is what the other side answered with, of SMTP or HTTP, None if it gave none; it asked
+    not to be tried again for `retry_after` seconds. `is_unknown` says that it may have been taken:
+    it was sent, and no answer came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        temporary: bool = False,
+        code: int | None = None,
+        retry_after: float | None = None,
+        is_unknown: bool = False,
+    ) -> None:
         super().__init__(message)
         self.temporary = temporary
+        self.is_unknown = is_unknown
+        self.code = code
+        self.retry_after = retry_after
 
 
 class MailError(DeliveryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from broadsheet.search.embedding import Embedder, StaticEmbedder
 from broadsheet.search.feeding import UNASKED
 
 if TYPE_CHECKING:
+    from broadsheet.delivery.mail import Mailer
+    from broadsheet.delivery.mailroom import Mailroom, Manner
     from broadsheet.harvest.newsroom import Newsroom
     from broadsheet.readers.accounts import Post
     from broadsheet.search.endpoint import Endpoint
@@ -71,20 +74,86 @@ def make_post(
     `tell` gets a sentence about each letter that could not be sent. Raises ConfigError where it is
     not said whom letters are from, or the password is missing.
     """
+    mailer = make_mailer(settings, environ)
+    if mailer is None:
+        return None
+    from broadsheet.delivery.mail import Outbox  # noqa: PLC0415
+
+    return Outbox(mailer, tell)
+
+
+def make_mailer(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Mailer | None:
+    """Return what mail is handed to as the settings say, None if it is nothing.
+
+    Raises ConfigError where it is not said whom letters are from, or the password is missing.
+    """
     place, sender = str(settings["mail"]), str(settings["mail_from"])
     if not place:
         return None
     if not sender:
         raise ConfigError("mail_from is not set: letters are from somebody, as papers@example.org")
-    variable = str(settings["mail_password_variable"])
-    password = environ.get(variable, "").strip() if variable else ""
-    if urlsplit(place).username and not password:
-        raise ConfigError(
-            f"mail names a user, whose password is not in {variable or 'any variable'}"
-        )
-    from broadsheet.delivery.mail import Outbox, mailer_of  # noqa: PLC0415
+    from broadsheet.delivery.mail import mailer_of  # noqa: PLC0415
 
-    return Outbox(mailer_of(place, sender, password), tell)
+    needs = "mail" if urlsplit(place).username else ""
+    return mailer_of(place, sender, _password(settings, environ, "mail_password_variable", needs))
+
+
+def _password(
+    settings: Mapping[str, Any], environ: Mapping[str, str], name: str, needs: str
+) -> str:
+    """Return the password in the variable that a setting names; `needs` is what cannot do without.
+
+    Raises ConfigError if there is none where one is needed.
+    """
+    variable = str(settings[name])
+    password = environ.get(variable, "").strip() if variable else ""
+    if needs and not password:
+        raise ConfigError(
+            f"{needs} names a user, whose password is not in {variable or 'any variable'}"
+        )
+    return password
+
+
+def make_mailroom(
+    settings: Mapping[str, Any], environ: Mapping[str, str], library: Library
+) -> Mailroom:
+    """Return what goes out of a library, as the settings say; raises ConfigError."""
+    # Reading and searching need none of this, and should not wait for it.
+    from broadsheet.delivery.mailroom import Mailroom  # noqa: PLC0415
+    from broadsheet.delivery.websub import Publisher, hub_of, topics  # noqa: PLC0415
+
+    rules, manner = library.accounts.rules, _manner(settings, environ)
+    hub = hub_of(settings["websub_hub"], rules)
+    kept = Path(settings["home"]) / "websub.json"
+    publisher = Publisher(hub, topics(rules.address), kept, library.clock) if hub else None
+    mailer = make_mailer(settings, environ)
+    return Mailroom(library.stock, rules, manner, mailer, publisher)
+
+
+def _manner(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Manner:
+    from broadsheet.delivery.mailroom import Manner  # noqa: PLC0415
+    from broadsheet.delivery.message import MailRules  # noqa: PLC0415
+    from broadsheet.delivery.pace import Limits  # noqa: PLC0415
+
+    base = settings["address"] or f"http://{settings['host']}:{settings['port']}"
+    needs = "mailbox" if settings["mailbox"] else ""
+    return Manner(
+        base=base,
+        house=urlsplit(settings["address"]).hostname or "Broadsheet",
+        mail=MailRules(settings["mail_from"], settings["dkim_key"], settings["dkim_selector"]),
+        returns=settings["mail_return"],
+        unknown=settings["mail_unknown"],
+        pace=Limits(
+            settings["mail_connections"],
+            settings["mail_per_minute"],
+            settings["mail_domain_connections"],
+            settings["mail_domain_per_minute"],
+        ),
+        wait=timedelta(minutes=settings["digest_wait_minutes"]),
+        hooks_inside=settings["hooks_inside"] == "on",
+        mailbox=settings["mailbox"],
+        mailbox_password=_password(settings, environ, "mailbox_password_variable", needs),
+    )
 
 
 def make_embedder(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Embedder:
@@ -189,6 +258,7 @@ def open_library(
     unasked: int = UNASKED,
     upgrading: Callable[[str, int, int], None] | None = None,
     newsroom: Callable[[Library], Newsroom] | None = None,
+    mailroom: Callable[[Library], Mailroom] | None = None,
     rules: Rules = PRIVATE,
     post: Post | None = None,
 ) -> Library:
@@ -201,8 +271,8 @@ def open_library(
     work for `deep_share` of one core's time. A home of an earlier schema is upgraded after a
     backup, of which `upgrading` is told what is done and the bytes of it;
     `library.database.upgraded` says that it happened. `newsroom` makes its sources once they are
-    needed; without it there are none to harvest. `rules` say who may come in, and do what; `post`
-    sends letters to them, and is closed with the library.
+    needed; without it there are none to harvest. So does `mailroom` with what goes out. `rules` say
+    who may come in, and do what; `post` sends letters to them, and is closed with the library.
 
     Raises StoreError if the home cannot be used and EmbeddingError if the model is damaged.
     """
@@ -221,6 +291,7 @@ def open_library(
             clock=clock,
             unasked=unasked,
             newsroom=newsroom,
+            mailroom=mailroom,
             deep_share=deep_share,
             rules=rules,
             post=post,

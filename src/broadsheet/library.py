@@ -60,6 +60,7 @@ from broadsheet.search.roles import Facet
 from broadsheet.search.understanding import Note
 
 if TYPE_CHECKING:
+    from broadsheet.delivery.mailroom import Mailroom, Stock
     from broadsheet.editions.trending import View, Window
     from broadsheet.harvest.newsroom import Newsroom
     from broadsheet.readers.submissions import Submissions
@@ -140,6 +141,7 @@ class Status:
     deep: DeepState | None
     sizes: dict[str, int]
     last_backup: str | None
+    mail: health.Mail
     warnings: list[str]
 
 
@@ -167,11 +169,14 @@ class Library:
         clock: Clock = utc_now,
         unasked: int = UNASKED,
         newsroom: Callable[[Library], Newsroom] | None = None,
+        mailroom: Callable[[Library], Mailroom] | None = None,
         deep_share: float = 1.0,
         rules: Rules = PRIVATE,
         post: Post | None = None,
     ) -> None:
         """`newsroom` makes the sources of the library when they are first needed.
+
+        So does `mailroom` with what goes out; without it nothing is sent by mail.
 
         `deep_share` is what the deep tier of `index`, if it has one, may take of one core's time.
         """
@@ -199,6 +204,8 @@ class Library:
         self._engine = Engine(index, embedder, self.papers, self.resolve, deep=index.deep_embedder)
         self._make_newsroom = newsroom
         self._newsroom: Newsroom | None = None
+        self._make_mailroom = mailroom
+        self._mailroom: Mailroom | None = None
         self._lock = Lock()
 
     @property
@@ -213,6 +220,33 @@ class Library:
                     raise ConfigError("this library was opened without sources")
                 self._newsroom = self._make_newsroom(self)
             return self._newsroom
+
+    @property
+    def mailroom(self) -> Mailroom:
+        """What goes out: subscriptions, digests, and what became of them."""
+        with self._lock:
+            if self._mailroom is None:
+                from broadsheet.delivery.mailroom import Mailroom, Manner  # noqa: PLC0415
+
+                self._mailroom = (
+                    self._make_mailroom(self)
+                    if self._make_mailroom
+                    else Mailroom(self.stock, self.accounts.rules, Manner(), None)
+                )
+            return self._mailroom
+
+    @property
+    def stock(self) -> Stock:
+        """What the mailroom makes issues of."""
+        from broadsheet.delivery.mailroom import Stock  # noqa: PLC0415
+
+        return Stock(
+            self.database, self.together, self.editions, self._trending, self.index,
+            self._engine.rank_among, self._enabled, self._clock,
+        )  # fmt: skip
+
+    def _enabled(self) -> Sequence[str]:
+        return self.newsroom.registry.enabled if self._make_newsroom else ()
 
     @property
     def submissions(self) -> Submissions:
@@ -660,10 +694,12 @@ class Library:
             held = health.counts(connection)
             recent = history.recent(connection, 20)
             days = editions.days(connection, "0000", "9999")[-14:]
+            mail = health.mail(connection)
         backup = self._last_backup()
         warnings = health.warnings(
             held,
             recent,
+            outgoing=mail,
             notice="; ".join(filter(None, (index.notice, deep.trouble if deep else ""))),
             free=free,
             last_backup=backup,
@@ -671,7 +707,7 @@ class Library:
         )
         sizes = {"record": self.database.size(), "index": self.index.size(), "free": free}
         return Status(
-            __version__, HEAD, home, held, days, recent, index, deep, sizes, backup, warnings
+            __version__, HEAD, home, held, days, recent, index, deep, sizes, backup, mail, warnings
         )
 
     def _last_backup(self) -> str | None:
@@ -743,6 +779,8 @@ class Library:
         """Let go of all files."""
         if self._newsroom is not None:
             self._newsroom.close()
+        if self._mailroom is not None:
+            self._mailroom.close()
         self.accounts.close()
         self.index.embedder.close()
         if self._deepener is not None:

@@ -517,6 +517,7 @@ def status(found: Status) -> None:
         "deep tier": "off" if found.deep is None else deep_in_words(found.deep),
         "on disk": ", ".join(f"{name} {size}" for name, size in megabytes.items()),
         "last backup": found.last_backup or "none",
+        "digests": ", ".join(f"{n:,} {state}" for state, n in found.mail.digests.items()) or "none",
     }
     for name, value in facts.items():
         _line(Text(f"{name:>12}  ", "dim") + _safe(value))

@@ -385,6 +385,7 @@ def status(
         "deep": deep(found.deep),
         "sizes": found.sizes,
         "last_backup": found.last_backup,
+        "mail": found.mail._asdict(),
         "warnings": [*warnings, *found.warnings],
         **harvested,
     }

@@ -85,6 +85,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
     from broadsheet.factory import (
         make_deep,
         make_embedder,
+        make_mailroom,
         make_newsroom,
         make_post,
         open_library,
@@ -104,6 +105,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
             unasked=settings["embedder_unasked"],
             upgrading=progress.upgrading,
             newsroom=lambda library: make_newsroom(settings, os.environ, library),
+            mailroom=lambda library: make_mailroom(settings, os.environ, library),
             rules=Rules.of(settings, os.environ),
             post=make_post(settings, os.environ, _tell_letter),
         ) as library,

@@ -66,6 +66,8 @@ def serve(
     with opened(home, wait=False) as library:
         if settings["schedule"] == "on" and library.newsroom.registry.enabled:
             library.newsroom.follow()
+        if settings["deliver"] == "on":
+            library.mailroom.follow()
         _serve(library, settings)
 
 
@@ -135,7 +137,13 @@ def _serve(library: Library, settings: dict[str, Any]) -> None:
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"\nBroadsheet is served at http://{shown}:{port}/  (Ctrl+C stops it)")
     names = [settings["host"], *filter(None, settings["names"].split(","))]
-    pages = create_app(library, page_size=settings["page_size"], mode=settings["mode"], names=names)
+    pages = create_app(
+        library,
+        page_size=settings["page_size"],
+        mode=settings["mode"],
+        names=names,
+        hub=settings["websub_hub"],
+    )
     server = uvicorn.Server(uvicorn.Config(pages, log_level="warning", access_log=False))
     # Among threads that compute, the one that takes requests waits so long for each of them.
     sys.setswitchinterval(0.0005)

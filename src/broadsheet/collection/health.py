@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from broadsheet.collection.runs import Run
 OLD_BACKUP = timedelta(days=30)
 LITTLE_SPACE = 500_000_000
 """Bytes; with less left on the disk an import may not end well."""
+LONG_WAIT = timedelta(hours=1)
 MANY = 1000
 """A collection of so many papers is worth a backup."""
 
@@ -62,10 +63,32 @@ def counts(connection: Connection) -> Counts:
     )
 
 
+class Mail(NamedTuple):
+    """What is in the ledger of digests: how many are in each state.
+
+    `oldest` is since when the one that waits longest could be sent, None if none waits.
+    """
+
+    digests: dict[str, int]
+    oldest: str | None
+
+
+def mail(connection: Connection) -> Mail:
+    """Return how what goes out does."""
+    digests = schema.digests.c
+    states = digests.state
+    rows = connection.execute(select(states, func.count()).group_by(states).order_by(states))
+    since = func.coalesce(digests.next_try, digests.made)
+    waiting = select(func.min(since)).where(states == "ready")
+    counts = {str(state): int(count) for state, count in rows}
+    return Mail(counts, connection.execute(waiting).scalar_one())
+
+
 def warnings(
     found: Counts,
     recent: Iterable[Run],
     *,
+    outgoing: Mail,
     notice: str,
     free: int,
     last_backup: str | None,
@@ -73,8 +96,8 @@ def warnings(
 ) -> list[str]:
     """Return what a person should know and could mend, in sentences; pure.
 
-    `notice` is what the index says of itself, `free` the bytes left on the disk, `last_backup` the
-    time of the newest backup that is known of.
+    `outgoing` is the ledger, `notice` what the index says of itself, `free` the bytes left on the
+    disk, `last_backup` the time of the newest backup that is known of.
     """
     said = [_of_run(run) for run in _newest_of_each(recent)]
     if notice:
@@ -85,7 +108,20 @@ def warnings(
         said.append(f"Only {free / 1e6:,.0f} MB are left on the disk.")
     if found.papers >= MANY:
         said.append(_of_backup(last_backup, now))
-    return list(filter(None, said))
+    return [*filter(None, said), *_of_mail(outgoing, now)]
+
+
+def _of_mail(found: Mail, now: datetime) -> Iterator[str]:
+    if unknown := found.digests.get("unknown"):
+        yield (
+            f"Of {unknown:,} digests nobody knows whether they arrived: "
+            "`broadsheet deliveries --state unknown` lists them."
+        )
+    if found.oldest is not None and now - datetime.fromisoformat(found.oldest) > LONG_WAIT:
+        yield (
+            f"Digests wait to be sent since {found.oldest}: `broadsheet serve` or "
+            "`broadsheet deliver` sends them, and `broadsheet deliveries` says what is wrong."
+        )
 
 
 def _newest_of_each(recent: Iterable[Run]) -> list[Run]:

@@ -63,6 +63,8 @@ def _facts(found: Status) -> Iterable[Fact]:
         if key in found.sizes:
             yield Fact(name, in_bytes(found.sizes[key]), meaning)
     yield Fact("Last backup", day_in_words((found.last_backup or "")[:10]) or "none")
+    states = ", ".join(f"{count:,} {state}" for state, count in found.mail.digests.items())
+    yield Fact("Digests", states or "none")
     yield Fact("Broadsheet", found.version, f"schema {found.schema}")
 
 
