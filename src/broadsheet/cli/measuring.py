@@ -213,6 +213,9 @@ def bench(
     voters: Annotated[
         int, typer.Option(min=0, help="Measure only votes and comments, by so many readers.")
     ] = 0,
+    digests: Annotated[
+        int, typer.Option(min=0, help="Measure only how fast so many digests go out.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure import, search and start against their budgets, in a temporary home."""
@@ -224,6 +227,10 @@ def bench(
             from broadsheet.measure import voting
 
             found = voting.bench(voters, bar.show)
+        elif digests:
+            from broadsheet.measure import delivering
+
+            found = delivering.bench(digests, papers, bar.show)
         elif trending:
             from broadsheet.measure import trending_speed
 

@@ -144,7 +144,7 @@ def _open(path: Path) -> BinaryIO:
 def _generated() -> Iterator[dict[str, Any]]:
     """Yield invented papers whose words follow Zipf's law, the same on every machine."""
     rng = random.Random(_SEED)  # noqa: S311 (text for timing, not secrets)
-    words = _vocabulary(rng)
+    words = vocabulary(rng)
     weights = list(accumulate(1 / rank for rank in range(1, len(words) + 1)))
     number = 0
     while True:
@@ -161,7 +161,7 @@ def _generated() -> Iterator[dict[str, Any]]:
         }
 
 
-def _vocabulary(rng: random.Random, size: int = 40_000) -> list[str]:
+def vocabulary(rng: random.Random, size: int = 40_000) -> list[str]:
     """Return words, the most frequent first: the starter collection's, then invented ones."""
     found = Counter(re.findall(r"[a-z]+", starter.PAPERS.read_text(encoding="utf-8").lower()))
     words = [word for word, _ in found.most_common()]
