@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -10,8 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from broadsheet.delivery.feeds import FORMS, NEVER, Entry, Feed, Link, atom, json_feed, rss, urn
+from broadsheet.delivery.feeds import (
+    FORMS,
+    NEVER,
+    Entry,
+    Feed,
+    Link,
+    atom,
+    json_feed,
+    opml,
+    rss,
+    urn,
+)
 from broadsheet.sources.feed_forms import parse_feed
+from broadsheet.sources.opml import Outline, parse_opml
 from broadsheet.sources.prose import prose
 
 NAMES = {"a": "http://www.w3.org/2005/Atom", "dc": "http://purl.org/dc/elements/1.1/"}
@@ -79,7 +92,7 @@ def check_atom(body):
             # RFC 3339 is stricter than ISO 8601: four digits of a year, seconds, a zone.
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", moment)
         assert len(found(one, "a:link[@rel='alternate'][@type='text/html']")) == 1
-        assert all(link.get("href") for link in found(one, "a:link"))
+        assert all(urlsplit(link.get("href")).netloc for link in found(one, "a:link"))
     for one in found(root, "a:entry"):
         assert found(one, "a:author/a:name")
         assert len(found(one, "a:content | a:summary")) == 1
@@ -193,6 +206,48 @@ def test_a_urn_is_for_ever():
     assert urn("paper p12 2026-03-17T08:00:00Z") == "urn:uuid:300c2093-a82f-5d7d-a77c-f8e35f9afcfc"
     assert urn("paper p1") != urn("paper p2")
     assert urn("\ud800").startswith("urn:uuid:")
+
+
+def test_a_feed_names_its_hub_in_every_form():
+    """WebSub has it in the body, too, for who reads no headers; without one nothing is said."""
+    hub, plain = "https://hub.example/", feed(entry())
+    made = feed(entry(), hub=hub)
+
+    assert told(check_atom(atom(made)), "a:link[@rel='hub']/@href") == [hub]
+    assert told(check_rss(rss(made)), "a:link[@rel='hub']/@href") == [hub]
+    assert check_json(json_feed(made))["hubs"] == [{"type": "WebSub", "url": hub}]
+    assert all(b"hub" not in form.write(plain) for form in FORMS.values())
+
+
+# ---------------------------------------------------------------------------- lists of feeds
+
+FEED_URLS = st.integers(0, 999).map(lambda n: f"https://x.example/{n}.atom?q=a%20b&limit=1")
+
+
+def test_a_list_of_feeds_is_opml():
+    """What opml.org requires of a list: a title, and for each feed its text, type and address."""
+    listed = [
+        Outline("Editions of the day", "https://x.example/day.atom", "Editions"),
+        Outline(SCRIPT, "https://x.example/search.atom?q=a&limit=3"),
+        Outline("Editions of the week", "https://x.example/week.atom", "Editions"),
+    ]
+    root = etree.fromstring(opml("Broadsheet", listed))
+
+    assert (root.tag, root.get("version")) == ("opml", "2.0")
+    assert root.findtext("head/title") == "Broadsheet"
+    assert [one.get("text") for one in root.iterfind("body/outline")] == ["Editions", SCRIPT]
+    assert len(root.findall("body/outline[@text='Editions']/outline")) == 2
+    for one in root.iterfind(".//outline[@xmlUrl]"):
+        assert (one.get("type"), one.get("text")) == ("rss", one.get("title"))
+
+
+@given(st.lists(st.tuples(st.text(max_size=40), FEED_URLS), unique_by=lambda o: o[1]))
+def test_our_own_reader_reads_a_list_again(named):
+    """Whatever feeds are called, all of them come back."""
+    listed = [Outline(title, url) for title, url in named]
+    again = parse_opml(opml("Broadsheet", listed), name="ours")
+
+    assert [one.url for one in again] == [one.url for one in listed]
 
 
 # ---------------------------------------------------------------------------- whatever is said

@@ -18,6 +18,7 @@ from broadsheet.papers.types import PaperId
 from broadsheet.readers.permissions import OWNER
 from broadsheet.readers.rules import Rules
 from broadsheet.web.app import create_app
+from broadsheet.web.feed_lists import feed_lists, secret_feeds
 from broadsheet.web.feeds import KINDS, TRENDING, feeds
 from delivery.test_feeds import check_atom, check_json, check_rss, found, told
 from readers.circle import join
@@ -32,7 +33,11 @@ def atom_of(client, url):
     """Return the root of the Atom feed at an address, which is valid."""
     answer = client.get(url)
     assert answer.status_code == 200, answer.text
-    return check_atom(answer.content)
+    root = check_atom(answer.content)
+    # RFC 4287, 4.1.1: no two entries of a feed have one id and one time; ours have not even one id.
+    ids = told(root, "a:entry/a:id")
+    assert len(ids) == len(set(ids))
+    return root
 
 
 def papers(root):
@@ -60,6 +65,8 @@ ALL = [
     "/feeds/editions/month",
     *(f"/feeds/trending/{name}" for name in TRENDING),
     "/feeds/search",
+    "/feeds/categories/cs.CL",
+    "/feeds/authors/Olaf%20Reader",
 ]
 
 
@@ -74,6 +81,19 @@ def test_every_feed_is_valid_in_every_form(client, path, ending):
         assert CHECKS[ending](answer.content) is not None
 
 
+@pytest.mark.parametrize("ending", ["atom", "rss"])
+@pytest.mark.parametrize("path", ALL)
+def test_the_reader_that_most_use_finds_no_fault(client, path, ending):
+    """Feedparser reads every feed without a complaint, hostile papers and all."""
+    feedparser = pytest.importorskip("feedparser", reason="feedparser is not installed")
+    answer = client.get(f"{path}.{ending}?limit=30")
+    parsed = feedparser.parse(answer.content, response_headers=dict(answer.headers))
+
+    assert not parsed.bozo
+    assert parsed.version == {"atom": "atom10", "rss": "rss20"}[ending]
+    assert all(entry.id and entry.link and entry.title for entry in parsed.entries)
+
+
 def test_an_empty_collection_has_empty_feeds(empty_client):
     """Where there is nothing there is no error, and no next page."""
     for path in ALL:
@@ -82,7 +102,9 @@ def test_an_empty_collection_has_empty_feeds(empty_client):
         assert told(root, "a:link[@rel='next']") == []
 
 
-@pytest.mark.parametrize("path", ["/feeds/editions/day", "/feeds/trending/hot", "/feeds/search"])
+@pytest.mark.parametrize(
+    "path", ["/feeds/editions/day", "/feeds/trending/hot", "/feeds/search", *ALL[-2:]]
+)
 def test_what_is_read_twice_is_sent_once(client, path):
     """Whoever has a feed is told so, by its tag or by its time; by the tag if both are said."""
     address = f"{path}.atom"
@@ -121,7 +143,8 @@ def test_feeds_are_for_reading(client, method):
 @pytest.mark.parametrize(
     "path",
     ["/feeds/editions/year.atom", "/feeds/editions/day.xml", "/feeds/trending/cold.rss",
-     "/feeds/search.csv", "/feeds/search", "/feeds/editions/day.atom?until=2026-02-30"],
+     "/feeds/search.csv", "/feeds/search", "/feeds/editions/day.atom?until=2026-02-30",
+     "/feeds/categories/a%20b.atom", "/feeds/authors/%E2%80%94.atom", "/feeds/authors/.atom"],
 )  # fmt: skip
 def test_there_are_only_the_feeds_there_are(client, path):
     """Any other address is not there, and the page says what is."""
@@ -298,6 +321,58 @@ def test_a_search_in_its_own_order(client, library):
         assert papers(root) == [f"p{h.paper.id}" for h in library.search(q, limit=5).hits]
 
 
+def test_the_papers_of_a_category(reader, press):
+    """All of them and no others, the newest first; `.*` stands for all of an archive."""
+    for path, q in (("cs.CL", "cat:cs.CL"), ("cs.*", "cat:cs.*")):
+        pages = walk(reader, f"/feeds/categories/{path}.atom?limit=10")
+        expected = press.search(f"{q} sort:date", limit=1000).hits
+        assert [p for root in pages for p in papers(root)] == [f"p{h.paper.id}" for h in expected]
+    assert told(pages[0], "a:title") == ["cs.* · Broadsheet"]
+    root = atom_of(reader, "/feeds/categories/cs.CL.atom")
+    assert told(root, "a:title") == ["Computation and Language (cs.CL) · Broadsheet"]
+    assert told(root, "a:link[@rel='alternate']/@href")[0].endswith("/search?q=cat%3Acs.CL")
+
+
+def test_the_papers_of_an_author(reader, press):
+    """The whole name counts, whatever stands in it; its page is the search for the author."""
+    root = atom_of(reader, "/feeds/authors/Olaf%20Reader.atom")
+    expected = press.search('author:"Olaf Reader" sort:date', limit=1000).hits
+
+    assert expected
+    assert papers(root) == [f"p{h.paper.id}" for h in expected]
+    assert told(root, "a:title") == ["Papers by Olaf Reader · Broadsheet"]
+    assert told(root, "a:link[@rel='self']/@href")[0].endswith("/feeds/authors/Olaf%20Reader.atom")
+    assert told(root, "a:link[@rel='alternate']/@href")[0].endswith(
+        "/search?q=author%3A%22Olaf+Reader%22"
+    )
+    for name in ("J.%20O%27Neil%2FSmith", "%C4%8Cen%C4%9Bk%20%3Fx%3D1%23", "a%22b%3Cc%3E"):
+        address = f"/feeds/authors/{name}.atom"
+        (own,) = told(atom_of(reader, address), "a:link[@rel='self']/@href")
+        assert reader.get(own).status_code == 200
+        assert not re.search(r'[\s"<>]', own)
+
+
+def test_a_category_and_an_author_are_narrowed_further(reader, press):
+    """As other lists are: by conditions, which may be alternatives, and in no other order."""
+    q = "knitting OR bakeries OR cat:cs.LG"
+    for path, condition in (
+        ("categories/cs.CL", "cat:cs.CL"),
+        ("authors/Olaf Reader", 'author:"Olaf Reader"'),
+    ):
+        root = atom_of(reader, f"/feeds/{path}.atom?q={q}")
+        expected = press.search(f"{condition} ({q}) sort:date", limit=1000).hits
+        assert papers(root) == [f"p{h.paper.id}" for h in expected]
+        assert reader.get(f"/feeds/{path}.atom?q=sort:relevance").status_code == 400
+        assert reader.get(f"/feeds/{path}.atom?q=like:p1").status_code == 400
+
+
+def test_what_is_not_recommended_yet_has_no_feed(reader):
+    """The address is told apart from one that nobody knows: it says what there is instead."""
+    page = read(reader, "/feeds/recommended.rss", 404)
+
+    assert "Nothing is recommended here yet" in page.text
+
+
 def test_a_search_for_nothing_has_all_papers(client, library):
     """The feed of everything that is here, newest first."""
     pages = walk(client, "/feeds/search.atom?limit=20")
@@ -354,7 +429,7 @@ def trends(tmp_path, embedder, watch):
 def test_what_is_trending_stands_in_its_order_with_its_parts(trends):
     """The feed is the list of the page, each paper with what was counted of it."""
     library, client = trends
-    for name, (view, window, _) in TRENDING.items():
+    for name, (view, window) in TRENDING.items():
         root = atom_of(client, f"/feeds/trending/{name}.atom")
         expected = library.trending(view, window=window).places
         assert papers(root) == [f"p{place.paper.id}" for place in expected]
@@ -498,6 +573,7 @@ def test_the_comments_of_a_paper_have_one_address(talk):
         ("/2026/w12?q=cat:cs.CL", "/feeds/editions/week.{}?q=cat%3Acs.CL"),
         ("/2026/03", "/feeds/editions/month.{}"),
         ("/paper/p1", "/feeds/papers/p1/comments.{}"),
+        ("/search?q=cat:cs.CL", "/feeds/search.{}?q=cat%3Acs.CL"),
         ("/trending", "/feeds/trending/hot.{}"),
         ("/trending?view=rising&window=week&q=a%26b", "/feeds/trending/rising-week.{}?q=a%26b"),
     ],
@@ -514,15 +590,17 @@ def test_a_page_names_the_feeds_of_what_it_shows(reader, page, feed):
         form.media_type for form in FORMS.values()
     ]
     assert set(named) <= linked
+    assert "/feeds" in {e.get("href") for e in tree.iterfind(".//footer//a")}
     assert all(reader.get(address).status_code == 200 for address in named)
 
 
 def test_every_feed_is_documented():
     """Each route stands in docs/feeds.md, with each kind, window, ending and parameter."""
     text = DOCS.read_text("utf-8")
-    documented = re.findall(r"^\| `(/feeds/[^`?]*)", text, re.MULTILINE)
+    documented = re.findall(r"^\| `(/feeds[^`?]*)", text, re.MULTILINE)
+    routes = [*feeds.routes, *feed_lists.routes, *secret_feeds.routes]
 
-    assert sorted(documented) == sorted(route.path for route in feeds.routes)
+    assert sorted(documented) == sorted(route.path.replace(":path", "") for route in routes)
     assert all(f"`{name}`" in text for name in (*TRENDING, "day", "week", "month"))
     assert all(f"`.{ending}`" in text for ending in FORMS)
     assert all(f"`{p}`" in text for p in ("q", "content", "limit", "until"))

@@ -1,8 +1,9 @@
 """Feeds: a list as RSS 2.0, Atom or JSON Feed. Pure: the same feed makes the same bytes.
 
 RSS 2.0 (rssboard.org, with its Best Practices Profile), Atom (RFC 4287), JSON Feed 1.1
-(jsonfeed.org) and the pages of a feed (RFC 5005). What stands in an entry is plain text, but for
-`Entry.html`; it is escaped, and what XML cannot hold is left out.
+(jsonfeed.org), the pages of a feed (RFC 5005), its hub (WebSub, W3C) and lists of feeds (OPML 2.0).
+What stands in an entry is plain text, but for `Entry.html`; it is escaped, and what XML cannot hold
+is left out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from uuid import UUID, uuid5
 
 import orjson
 from lxml import etree
+
+from broadsheet.sources.opml import Outline
 
 GENERATOR: Final = "Broadsheet"
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,7 +66,8 @@ class Entry:
 class Feed:
     """A list of entries: `address` is its own, `page` that of the same list for people.
 
-    `next` is the address of what follows, as RFC 5005 has it. All addresses are absolute.
+    `next` is the address of what follows, as RFC 5005 has it, `hub` that of a WebSub hub which
+    tells when the feed has changed. All addresses are absolute.
     """
 
     id: str
@@ -73,6 +77,7 @@ class Feed:
     page: str
     entries: tuple[Entry, ...]
     next: str | None = None
+    hub: str = ""
 
     @property
     def updated(self) -> datetime:
@@ -133,6 +138,8 @@ def atom(feed: Feed) -> bytes:
     _link(root, "alternate", feed.page, type="text/html")
     if feed.next:
         _link(root, "next", feed.next, type=ATOM.media_type)
+    if feed.hub:
+        _link(root, "hub", feed.hub)
     for entry in feed.entries:
         _atom_entry(_add(root, f"{{{_ATOM}}}entry"), entry)
     return _written(root)
@@ -180,6 +187,8 @@ def rss(feed: Feed) -> bytes:
     _link(channel, "self", feed.address, type=RSS.media_type)
     if feed.next:
         _link(channel, "next", feed.next, type=RSS.media_type)
+    if feed.hub:
+        _link(channel, "hub", feed.hub)
     for entry in feed.entries:
         _rss_item(_add(channel, "item"), entry)
     return _written(root)
@@ -218,7 +227,7 @@ def json_feed(feed: Feed) -> bytes:
         "home_page_url": feed.page,
         "feed_url": feed.address,
         "description": sound(feed.description),
-        **_filled(next_url=feed.next),
+        **_filled(next_url=feed.next, hubs=feed.hub and [{"type": "WebSub", "url": feed.hub}]),
         "items": [_json_item(entry) for entry in feed.entries],
     }
     return orjson.dumps(made)
@@ -251,3 +260,37 @@ ATOM: Final = Form("application/atom+xml", "Atom", atom)
 JSON: Final = Form("application/feed+json", "JSON Feed", json_feed)
 FORMS: Final[Mapping[str, Form]] = {"atom": ATOM, "rss": RSS, "json": JSON}
 """By the ending of an address."""
+
+
+# ---------------------------------------------------------------------------- lists of feeds
+
+STANDING: Final[Mapping[str, str]] = {
+    "editions/day": "Editions of the day",
+    "editions/week": "Editions of the week",
+    "editions/month": "Editions of the month",
+    "trending/hot": "Trending, hot",
+    "trending/rising-day": "Trending, rising in a day",
+    "trending/rising-week": "Trending, rising in a week",
+    "trending/rising-month": "Trending, rising in a month",
+    "trending/rising-all": "Trending, rising of all time",
+}
+"""The lists that every house has: their titles by their addresses below `/feeds/`."""
+
+
+def opml(title: str, outlines: Iterable[Outline]) -> bytes:
+    """Return a list of feeds as OPML 2.0 (opml.org/spec2.opml), those of a folder together."""
+    root = etree.Element("opml", version="2.0")
+    _add(_add(root, "head"), "title", title)
+    body = _add(root, "body")
+    folders: dict[str, Any] = {"": body}
+    for one in outlines:
+        if one.folder not in folders:
+            folders[one.folder] = _outline(body, {"text": one.folder})
+        # Readers take `rss` for any form of feed.
+        said = {"text": one.title, "title": one.title, "type": "rss", "xmlUrl": one.url}
+        _outline(folders[one.folder], said)
+    return _written(root)
+
+
+def _outline(parent: Any, said: Mapping[str, str]) -> Any:
+    return etree.SubElement(parent, "outline", {k: sound(v) for k, v in said.items()})
