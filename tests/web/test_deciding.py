@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from broadsheet import config
 from broadsheet.collection import schema
+from broadsheet.delivery.subscription import Wishes
 from broadsheet.errors import ConfigError, StoreError
 from broadsheet.factory import open_library
 from broadsheet.readers.permissions import OWNER
@@ -89,12 +90,18 @@ def form(client, url, action, **wanted: str):
     )
 
 
+KEPT = (
+    schema.votes, schema.voted, schema.comments, schema.notices,
+    schema.subscriptions, schema.consents, schema.feedback,
+)  # fmt: skip
+"""What people do here."""
+
+
 def state(library):
     """Return what a decision would change."""
     with library.database.read() as connection:
         people = [
-            connection.execute(select(func.count()).select_from(table)).scalar()
-            for table in (schema.votes, schema.voted, schema.comments, schema.notices)
+            connection.execute(select(func.count()).select_from(table)).scalar() for table in KEPT
         ]
     return library.last_change(), library.deciding.decisions(), library.count(), people
 
@@ -366,9 +373,23 @@ def test_any_host_is_judged(host):
         assert name.rstrip(".").endswith("localhost") or re.search(r"[\d:.]", name)
 
 
+def subscribed_to(library):
+    """Subscribe the owner to something, and return the addresses that this gives."""
+    held, links = library.mailroom.subscriptions, library.mailroom.links
+    hook, wishes = "https://hooks.example.org/x", Wishes(form="json")
+    made = held.subscribe(OWNER, hook, wishes, channel="hook")
+    manage = f"/subscription/{links.token('manage', made.handle)}"
+    return [
+        f"/api/subscriptions/{made.id}", manage, f"{manage}/export", f"{manage}/save/p1",
+        f"/subscription/{links.token('confirm', made.handle)}/confirm",
+        f"/unsubscribe/{links.token('unsubscribe', made.handle)}",
+    ]  # fmt: skip
+
+
 def test_no_request_for_reading_changes_anything(client, library, twice):
     """Every GET, and every POST that only asks, leaves the record and the decisions as they are."""
     said = library.community.comments.write(OWNER, twice, "Which spring was it?").id
+    subscribed = subscribed_to(library)
     before = state(library)
     urls = [
         "/", "/?q=moon", "/2026", "/2026/03", "/2026/w12", "/2026/03/17", "/search?q=moon",
@@ -387,13 +408,19 @@ def test_no_request_for_reading_changes_anything(client, library, twice):
         f"/comment/{said}", f"/comment/{said}/reply", f"/comment/{said}/history",
         f"/api/papers/{twice}/comments", f"/api/comments/{said}", "/api/me/notices",
         "/api/moderation", "/api/moderation/log", "/feeds/editions/day.atom",
-        "/feeds/trending/hot.rss", "/feeds/search.json?q=moon",
-        f"/feeds/papers/{twice}/comments.atom",
+        "/feeds/trending/hot.rss", "/feeds/search.json?q=moon", "/feeds/categories/cs.CL.atom",
+        "/feeds/authors/Ada%20Example.rss", f"/feeds/papers/{twice}/comments.atom", "/feeds",
+        "/feeds/mine.opml", "/feeds/editions.ics",
+        "/subscribe", "/subscriptions", "/api/subscriptions", "/api/suppressions",
+        *subscribed,
     ]  # fmt: skip
     for url in urls:
         assert client.get(url).status_code < 400, url
+    nowhere = ["/feeds/recommended.atom", "/feeds/for/nobody/search.atom", "/digest/x"]
+    assert {client.get(url).status_code for url in nowhere} == {404}
     reading = [r for router in ROUTERS for r in router.routes if "GET" in r.methods]
-    missed = [r.path for r in reading if not any(r.path_regex.match(u.split("?")[0]) for u in urls)]
+    paths = [url.partition("?")[0] for url in (*urls, *nowhere)]
+    missed = [r.path for r in reading if not any(map(r.path_regex.match, paths))]
     assert missed == []
     asked = {"papers": "@misc{x, title={Moons over harbours that nobody has filed}}"}
     answers = [

@@ -11,8 +11,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from broadsheet.errors import BroadsheetError, RefusedError
 from broadsheet.readers.permissions import Actor
 from broadsheet.readers.permissions import Scope as TokenScope
+from broadsheet.web import feed_lists
 from broadsheet.web.deciding import Sent
 from broadsheet.web.entering import SECRETIVE, admitted, agent_of, left, shared, shown
+from broadsheet.web.feed_answers import base_of
 from broadsheet.web.site import Here, Site
 from broadsheet.web.who import Admin, Holder, Reader, visit
 
@@ -57,6 +59,7 @@ def _account(
     facts = {
         "done": DONE.get(more.pop("done", ""), ""),
         "token": None,
+        "feeds_address": "",
         "account": held.account(who),
         "sessions": held.sessions(who, visit().session),
         "tokens": held.tokens(who),
@@ -121,6 +124,22 @@ def make_token(site: Here, who: Holder, sent: Sent) -> Response:
     except RefusedError as error:
         return _account(site, who, error)
     made = _account(site, who, token=token)
+    made.headers.update(SECRETIVE)
+    return made
+
+
+@accounts.post("/account/feeds")
+def make_feeds_address(site: Here, who: Holder, request: Request, sent: Sent) -> Response:
+    """Make a secret address of all feeds, which this one page shows, or a list with it."""
+    try:
+        token = site.library.accounts.make_token(who, "feeds", ["read"])
+    except RefusedError as error:
+        return _account(site, who, error)
+    address = f"{base_of(site, request)}/feeds/for/{token.secret}"
+    if sent.get("list"):
+        told = feed_lists.listed(site, who, address)
+        return Response(told, media_type=feed_lists.OPML, headers=feed_lists.AS_FILE | SECRETIVE)
+    made = _account(site, who, feeds_address=address)
     made.headers.update(SECRETIVE)
     return made
 

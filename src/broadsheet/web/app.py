@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broadsheet import __version__, wire
+from broadsheet.delivery.websub import hub_of
 from broadsheet.errors import (
     BroadsheetError,
     NotSignedIn,
@@ -37,17 +37,22 @@ from broadsheet.web.claims import claims, claims_api
 from broadsheet.web.community import community
 from broadsheet.web.community_api import community_api
 from broadsheet.web.deciding import deciding
+from broadsheet.web.digests import digests
 from broadsheet.web.editions import editions
 from broadsheet.web.entering import entering, linking
 from broadsheet.web.exports import exports
+from broadsheet.web.feed_lists import feed_lists, secret_feeds
 from broadsheet.web.feeds import feeds
 from broadsheet.web.guard import Guard
 from broadsheet.web.pages import EXAMPLES, open_to_all, pages
 from broadsheet.web.picks import picks, picks_api
+from broadsheet.web.returned_api import returned_api
 from broadsheet.web.site import Site, local_now
 from broadsheet.web.submitting import submitting, submitting_api
+from broadsheet.web.subscribing import by_link, subscribing
+from broadsheet.web.subscriptions_api import subscriptions_api
 from broadsheet.web.trending import trending
-from broadsheet.web.who import Door, Needs, is_asked_by_page
+from broadsheet.web.who import SECRET, Door, Needs, is_asked_by_page
 
 _log = logging.getLogger(__name__)
 
@@ -60,12 +65,11 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_SECRET = re.compile("(/letter/).+")
 RETRY_AFTER = "5"
 """Seconds after which a request that could not be answered may be tried again."""
 
 ROUTERS: dict[Action, tuple[APIRouter, ...]] = {
-    "enter": (open_to_all, entering),
+    "enter": (open_to_all, entering, by_link, digests, secret_feeds),
     "read": (
         community_api,
         claims_api,
@@ -81,11 +85,14 @@ ROUTERS: dict[Action, tuple[APIRouter, ...]] = {
         trending,
         exports,
         feeds,
+        feed_lists,
         accounts,
         linking,
         account_api,
     ),
+    "subscribe": (subscribing, subscriptions_api),
     "curate": (deciding,),
+    "administer": (returned_api,),
 }
 """The routes, by what anybody must at least be allowed to do; some of them ask for more."""
 
@@ -97,10 +104,12 @@ def create_app(
     mode: Mode = "hybrid",
     clock: Clock = local_now,
     names: Collection[str] = (),
+    hub: str = "",
 ) -> FastAPI:
     """Return the application that serves `library`; `clock` says which day is today.
 
     `names` are the host names, besides addresses and `localhost`, under which it takes decisions.
+    `hub` is a WebSub hub that is told when feeds have changed.
     """
     app = FastAPI(
         title="Broadsheet",
@@ -113,8 +122,8 @@ def create_app(
         redirect_slashes=False,
     )
     guard = Guard(names)
-    app.state.site = Site(library, page_size, mode, clock, guard)
     rules = library.accounts.rules
+    app.state.site = Site(library, page_size, mode, clock, guard, hub_of(hub, rules))
     app.state.openid = rules.provider and OpenID(rules.provider, rules.address, clock)
     for action, routers in ROUTERS.items():
         for router in routers:
@@ -258,7 +267,7 @@ async def _on_bad_request(request: Request, error: Exception) -> Response:
 
 async def _on_bug(request: Request, error: Exception) -> Response:
     number = secrets.token_hex(4)
-    path = _SECRET.sub(r"\1…", request.url.path)
+    path = SECRET.sub(r"\1…", request.url.path)
     _log.error("request_failed id=%s path=%s", number, path, exc_info=error)
     detail = f"This is a fault of Broadsheet's; the log has it as {number}."
     # The middleware stands inside of whatever answers this, so its headers are added here.

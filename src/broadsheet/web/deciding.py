@@ -68,6 +68,15 @@ def behind(library: Library) -> int | None:
 async def read_form(site: Site, request: Request, most: int = BODY) -> dict[str, str]:
     """Return the fields of a form of at most so many bytes that a page of ours sent."""
     site.guard.check_sender(request.headers)
+    fields = await read_fields(request, most)
+    site.guard.check_token(
+        request.cookies.get(COOKIE), fields.pop(FIELD, ""), request.cookies.get(SESSION, "")
+    )
+    return fields
+
+
+async def read_fields(request: Request, most: int = BODY) -> dict[str, str]:
+    """Return the fields of a form of at most so many bytes, whoever sent it."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415, f"A form is sent as {_FORM}.")
     text = (await read_body(request, most)).decode("utf-8", "replace")
@@ -75,9 +84,6 @@ async def read_form(site: Site, request: Request, most: int = BODY) -> dict[str,
         fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS))
     except ValueError as error:
         raise HTTPException(400, "This form has too many fields.") from error
-    site.guard.check_token(
-        request.cookies.get(COOKIE), fields.pop(FIELD, ""), request.cookies.get(SESSION, "")
-    )
     return fields
 
 

@@ -542,6 +542,13 @@ class DeepForm(_Form):
     trouble: str | None = Field(description="What keeps it from going on.")
 
 
+class LedgerForm(_Form):
+    """What is in the ledger of digests."""
+
+    digests: dict[str, int] = Field(description="How many digests are in each state.")
+    oldest: str | None = Field(description="Since when the one waits that waits longest.")
+
+
 class StatusForm(_Form):
     """What this Broadsheet holds, and how it does."""
 
@@ -562,6 +569,7 @@ class StatusForm(_Form):
     deep: DeepForm
     sizes: dict[str, int]
     last_backup: str | None
+    mail: LedgerForm
     warnings: list[str]
     harvest: list[StandingForm] = Field(description="The enabled sources.")
 

@@ -83,10 +83,20 @@ class Guard:
                 f"This server is not known as “{host[:100]}”, so nothing was changed. If that is "
                 "a name of it, say so in the setting `names`.",
             )
+        self.check_origin(headers)
+
+    def check_origin(self, headers: Mapping[str, str], address: str = "") -> None:
+        """Refuse what another site sent; `address` is one more that pages of ours have.
+
+        Under which name it came is not asked: that is enough where a form carries a secret that
+        no other site knows.
+        """
         if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             raise HTTPException(403, _ELSEWHERE)
-        origin = headers.get("origin")
-        if origin is not None and not self._is_same(origin, host):
+        origin, parts = headers.get("origin"), urlsplit(address)
+        if origin in {None, f"{parts.scheme}://{parts.netloc}"}:
+            return
+        if not self._is_same(origin, headers.get("host", "")):
             raise HTTPException(403, _ELSEWHERE)
 
     def is_ours(self, host: str) -> bool:

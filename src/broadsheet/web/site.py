@@ -83,13 +83,17 @@ def _environment(static: dict[str, StaticFile]) -> Environment:
 
 @dataclass(frozen=True)
 class Site:
-    """One library as a web site: `page_size` and `mode` hold where a request says nothing."""
+    """One library as a web site: `page_size` and `mode` hold where a request says nothing.
+
+    `hub` is told when feeds have changed, "" if none is.
+    """
 
     library: Library
     page_size: int
     mode: Mode
     clock: Clock
     guard: Guard = field(default_factory=Guard)
+    hub: str = ""
     static: dict[str, StaticFile] = field(default_factory=_read_static)
     templates: Environment = field(init=False)
     _counted: Callable[[int], int] = field(init=False)

@@ -1,5 +1,6 @@
 """Who asks: found once for every request, and required by the routes."""
 
+import re
 from contextvars import ContextVar
 from typing import Annotated
 from urllib.parse import quote, urlsplit
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from broadsheet.errors import NotSignedIn
 from broadsheet.library import Library
 from broadsheet.readers.permissions import OWNER, STRANGER, VISITOR, Action, Actor
+from broadsheet.readers.permissions import Scope as TokenScope
 from broadsheet.web.guard import COOKIE, FIELD, Guard, read_body
 
 SESSION = "broadsheet_session"
@@ -20,6 +22,10 @@ ADDRESS = 2000
 """Characters of an address that forms lead back to."""
 BODY = 65_536
 """Bytes that a request to the API may carry."""
+SECRET = re.compile("(/(?:letter|subscription|unsubscribe|digest|feeds/for)/).+")
+"""Addresses with a secret in them, which must stand in no log and in no other address."""
+_SECRET_FEED = re.compile(r"(/feeds/for/([\w-]{1,100}))(/.+)", re.ASCII)
+_READING = frozenset[TokenScope]({"read"})
 _JSON = "application/json"
 _BEARER = "bearer "
 
@@ -53,7 +59,7 @@ class Visit:
     def sign_in(self) -> str:
         """The address to sign in at, which leads back here."""
         # What lets somebody in must not stand in another address.
-        is_door = self.here.startswith(("/sign-", "/letter/"))
+        is_door = self.here.startswith("/sign-") or SECRET.match(self.here)
         return "/sign-in" if is_door or not self.here else f"/sign-in?next={quote(self.here)}"
 
 
@@ -82,10 +88,27 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
+            scope, reader = self._opened(scope)
             connection = HTTPConnection(scope)
-            actor, is_protected = self._who(connection), self._is_protected(connection)
+            actor = reader or self._who(connection)
+            is_protected = self._is_protected(connection)
             _visit.set(Visit(connection, actor, self._guard, is_protected=is_protected))
         await self.app(scope, receive, send)
+
+    def _opened(self, scope: Scope) -> tuple[Scope, Actor | None]:
+        """Return a request for a feed at a secret address as one for that feed, and whose it is.
+
+        The secret is an API token that may read and no more: one that may do more does not belong
+        into an address, which others keep. Any other request is returned as it is.
+        """
+        found = _SECRET_FEED.fullmatch(scope["path"])
+        accounts = self._library.accounts
+        if found is None or scope["method"] != "GET" or not accounts.rules.is_shared:
+            return scope, None
+        reader = accounts.by_token(found[2])
+        if reader is None or reader.scopes != _READING:
+            return scope, None
+        return {**scope, "path": f"/feeds{found[3]}", "feeds": found[1]}, reader
 
     def _is_protected(self, connection: HTTPConnection) -> bool:
         """Return whether the browser came by https, whatever the server in front made of it."""
@@ -131,6 +154,7 @@ Moderator = Annotated[Actor, Depends(Needs("moderate"))]
 Admin = Annotated[Actor, Depends(Needs("administer"))]
 Doctor = Annotated[Actor, Depends(Needs("health"))]
 Comer = Annotated[Actor, Depends(Needs("enter"))]
+Subscriber = Annotated[Actor, Depends(Needs("subscribe"))]
 
 
 async def from_us(request: Request) -> None:
@@ -154,7 +178,13 @@ async def posted(request: Request, _sender: Annotated[None, Depends(from_us)]) -
 Posted = Annotated[bytes, Depends(posted)]
 
 
+def door_of(request: Request) -> str:
+    """Return what the address of a feed began with: `/feeds`, or a secret address of somebody's."""
+    door: str = request.scope.get("feeds", "/feeds")
+    return door
+
+
 def is_asked_by_page(request: Request, error: Exception) -> bool:
     """Return whether a page that was asked for needs an account, so that signing in leads on."""
-    is_api = request.url.path.startswith(("/api", "/feeds"))
+    is_api = request.url.path.startswith(("/api", "/feeds/"))
     return isinstance(error, NotSignedIn) and request.method in {"GET", "HEAD"} and not is_api

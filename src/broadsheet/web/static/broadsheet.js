@@ -31,3 +31,9 @@ document.addEventListener("submit", async (event) => {
     form.submit();
   }
 });
+/* A form that asks for a time zone begins with that of the browser. */
+const zone = document.querySelector("select[data-guess]");
+if (zone) {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if ([...zone.options].some((option) => option.value === here)) zone.value = here;
+}
