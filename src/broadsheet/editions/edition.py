@@ -263,6 +263,18 @@ class Editions:
         with self._database.read() as connection:
             return _nearest(connection, first, last)
 
+    def places(self, first: date, last: date, at: datetime) -> list[Place]:
+        """Return the order that papers of some days had as of a moment, all days taken together.
+
+        Of very many papers only the foremost have a place. Nothing is kept.
+        """
+        period, moment = Period("day", first, last), _Moment(at, is_over=False)
+        with self._database.read() as connection:
+            days = store.days(connection, first.isoformat(), last.isoformat())
+            slims, standings = self._foremost(connection, period, days, at)
+            matter = self._matter(connection, period, slims, standings, moment, None)
+            return self._fresh(connection, matter, None)
+
     def _today(self) -> date:
         """Return the day it is, where this machine stands."""
         return self._clock().astimezone().date()
