@@ -111,6 +111,15 @@ def _contact(text: str) -> str:
     return text
 
 
+def _returns(text: str) -> str:
+    # With + and a token of up to 51 characters behind it a name has the 64 that RFC 5321 allows.
+    if text and not re.fullmatch(r"[A-Za-z0-9._-]{1,12}@[A-Za-z0-9.-]+", text):
+        raise ValueError(
+            "must be a mail address, with 1 to 12 letters, digits, dots or hyphens before its @"
+        )
+    return text
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -358,7 +367,7 @@ SETTINGS = (
     ),
     Setting(
         "mail_return",
-        _contact,
+        _returns,
         "",
         "The address that bounces and unsubscribing letters come to, with +… added to its name.",
     ),

@@ -126,7 +126,9 @@ def make_mailroom(
     hub = hub_of(settings["websub_hub"], rules)
     kept = Path(settings["home"]) / "websub.json"
     publisher = Publisher(hub, topics(rules.address), kept, library.clock) if hub else None
-    mailer = make_mailer(settings, environ)
+    # Where readers cannot follow a link, they could neither confirm nor unsubscribe.
+    leads_back = not rules.is_shared or bool(rules.address)
+    mailer = make_mailer(settings, environ) if leads_back else None
     return Mailroom(library.stock, rules, manner, mailer, publisher)
 
 
@@ -135,7 +137,8 @@ def _manner(settings: Mapping[str, Any], environ: Mapping[str, str]) -> Manner:
     from broadsheet.delivery.message import MailRules  # noqa: PLC0415
     from broadsheet.delivery.pace import Limits  # noqa: PLC0415
 
-    base = settings["address"] or f"http://{settings['host']}:{settings['port']}"
+    host = f"[{settings['host']}]" if ":" in settings["host"] else settings["host"]
+    base = settings["address"] or f"http://{host}:{settings['port']}"
     needs = "mailbox" if settings["mailbox"] else ""
     return Manner(
         base=base,

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
 
 from broadsheet.collection import database as module
 from broadsheet.collection import papers, schema
@@ -195,6 +196,14 @@ def test_a_reference_that_leads_nowhere_is_refused(database: Database):
         database.write() as connection,
     ):
         connection.execute(text("INSERT INTO external_ids VALUES ('doi', 'x', 9, 0)"))
+
+
+def test_what_fails_does_not_tell_what_was_written(database: Database):
+    """It is logged, and addresses are among what is written."""
+    row = {"channel": "mail", "address": "ada@example.org", "made": "2026-11-20T05:00:00Z"}
+    with pytest.raises(IntegrityError) as caught, database.write() as connection:
+        connection.execute(insert(schema.recipients), [row, row])
+    assert "ada@" not in str(caught.value)
 
 
 def test_damage_is_found(path: Path):

@@ -33,6 +33,7 @@ class Newsdesk(Press):
     def __init__(self, library: Library, clock: Clock) -> None:
         super().__init__(library, clock)
         self.sources: set[str] = set()
+        self._subscribed = 0
         self.composer = Composer(
             library.database,
             library.together,
@@ -48,17 +49,15 @@ class Newsdesk(Press):
     def subscribe(self, wishes: Wishes = DAILY, recipient: int | None = None) -> int:
         """Subscribe a new recipient, or one that is there, at once; return the number."""
         now = iso(self.clock.now)
+        self._subscribed += 1
         with self.library.database.write() as connection:
             if recipient is None:
-                row = {"channel": "mail", "address": f"{id(wishes)}-{now}", "made": now}
-                row["address"] += str(connection.execute(select(schema.recipients)).all().__len__())
+                address = f"r{self._subscribed}@example.org"
+                row = {"channel": "mail", "address": address, "made": now}
                 recipient = connection.execute(insert(schema.recipients).values(row)).lastrowid
-            count = len(connection.execute(select(schema.subscriptions.c.id)).all())
-            columns = {
-                name: getattr(wishes, name)
-                for name in Wishes.__dataclass_fields__
-            } | {
-                "handle": f"h{count:015}", "recipient_id": recipient, "state": "active",
+            columns = {name: getattr(wishes, name) for name in Wishes.__dataclass_fields__}
+            columns |= {
+                "handle": f"h{self._subscribed:015}", "recipient_id": recipient, "state": "active",
                 "made": now, "next_due": iso(next_due(wishes, self.clock.now)),
             }  # fmt: skip
             return int(connection.execute(insert(schema.subscriptions).values(columns)).lastrowid)

@@ -232,6 +232,19 @@ def test_trending_is_in_order_of_what_is_hot(desk):
     assert desk.titles(2) == ["u2z"]
 
 
+def test_in_a_week_no_day_loses_by_its_age(desk):
+    """What has most attention comes first in a weekly issue, what is hottest in a daily one."""
+    desk.file(*on("2026-11-15", 1), *on(TODAY, 2))
+    desk.count(desk.id_of("u1z"), 40, FRIDAY)
+    desk.count(desk.id_of("u2z"), 30, FRIDAY)
+    desk.subscribe(replace(DAILY, cadence="week", on_day=4))
+    desk.subscribe(replace(DAILY, longest=100))
+    desk.tick()
+
+    assert desk.titles() == ["u1z", "u2z"]
+    assert desk.titles(2)[0] == "u2z"
+
+
 def test_what_rises_only_now_has_a_quarter_of_the_places(desk):
     """It is marked, and does not count as more of the issue."""
     desk.file(*on(TODAY, *range(1, 9)), *on("2026-11-12", *range(11, 15)))

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broadsheet.delivery.links import Links, Named, new_handle, new_key
+from broadsheet.errors import ConfigError
+from broadsheet.factory import load_config
 
 KEY = new_key()
 LINKS = Links("https://papers.example.org", KEY, "bounces@example.org")
@@ -24,6 +26,16 @@ def test_a_token_names_what_it_was_made_for_and_nothing_else(number, purpose):
     assert [p for p in PURPOSES if LINKS.read(p, token)] == [purpose]
     assert Links("", new_key()).read(purpose, token) is None
     assert len(token) <= 56  # beside `+` and a name it fits the 64 characters of RFC 5321
+
+
+def test_an_address_that_bounces_come_to_is_not_longer_than_servers_take():
+    """Of 64 characters before the @ (RFC 5321); the setting leaves room for them."""
+    said = {"mail_return": f"{'x' * 12}@example.org"}
+    links = Links("", KEY, load_config(said, {})["mail_return"].value)
+    assert len(links.bounce(new_handle(), 36**7 - 1).partition("@")[0]) == 64
+    for name in ("x" * 13, "a b", "a,b", "a?b", ""):
+        with pytest.raises(ConfigError, match="mail_return"):
+            load_config({"mail_return": f"{name}@example.org"}, {})
 
 
 @given(st.data())

@@ -261,6 +261,8 @@ LATER = {
     "451 greylisted": {"RCPT": "451 4.7.1 <ada@a.example> greylisted"},
     "450 in several lines": {"RCPT": "450-4.2.0 come\r\n450-4.2.0 again\r\n450 4.2.0 later"},
     "452 full": {"MAIL": "452 4.3.1 full"},
+    "550 at MAIL": {"MAIL": "550 5.7.1 not you"},
+    "530 at RCPT": {"RCPT": "530 5.7.0 authentication required"},
     "421 at RCPT": {"RCPT": "421 4.7.0 slow down"},
     "421 at DATA": {"DATA": "421 4.3.2 closing"},
     "451 after DATA": {"dot": "451 4.3.0 not now"},
@@ -297,7 +299,7 @@ def test_what_may_work_later_is_tried_again(ledger, steps):
 
 
 REFUSED = {
-    "550 at MAIL": ({"MAIL": "550 5.7.1 not you"}, 550),
+    "552 at MAIL": ({"MAIL": "552 5.3.4 too big"}, 552),
     "550 at RCPT": ({"RCPT": "550 5.1.1 <ADA@a.example>: no such user"}, 550),
     "554 at DATA": ({"DATA": "554 5.5.1 no"}, 554),
     "554 after DATA": ({"dot": "554-5.7.1 spam\r\n554 5.7.1 go away"}, 554),
@@ -460,6 +462,28 @@ def test_a_server_that_breaks_off_again_and_again_is_left_alone(ledger):
     assert (sent.later, sent.waiting) == (BROKEN, 9 - BROKEN)
     assert sent.trouble.endswith("4.7.0 enough <the address>")
     assert sum(len(ledger.attempts(number)) for number in numbers) == BROKEN
+
+
+def test_a_server_that_wants_nothing_from_us_refuses_nobody(ledger):
+    """Whom it refuses is the sender, which is the same for all: they wait until that is mended."""
+    numbers = ledger.add(*(f"a{n}@x{n}.example" for n in range(9)))
+    with misbehaving(Instead(MAIL=["530 5.7.0 Authentication required"] * 9)) as server:
+        sent = ledger.send(ledger.sender(smtp(server), pace=Pace(Limits(connections=1))))
+
+    assert (sent.later, sent.waiting, sent.refused) == (BROKEN, 9 - BROKEN, 0)
+    assert sent.trouble.endswith("5.7.0 Authentication required")
+    assert set(ledger.states(numbers)) == {"ready"}
+
+
+def test_a_clock_that_was_ahead_lets_no_server_rest_for_long(ledger):
+    """Once it is right again, what waits is sent."""
+    ledger.add(ADA, ends=iso(NOW + timedelta(days=999)))
+    with misbehaving(Instead(greeting="421 busy")) as server:
+        sender = ledger.sender(smtp(server))
+        ledger.now += timedelta(days=365)
+        assert ledger.send(sender).waiting == 1
+        ledger.now -= timedelta(days=365)
+        assert ledger.send(sender) == Sent(sent=1)
 
 
 def test_a_domain_that_is_busy_is_spared_and_others_are_not(ledger):
@@ -779,6 +803,44 @@ def test_what_is_being_sent_or_is_nothing_cannot_be_sent_again(ledger, state):
         ledger.sender().abandon(number)
     with pytest.raises(DigestNotFound):
         ledger.sender().resend(99)
+
+
+def test_what_was_sent_once_stays_known_to_have_been(ledger):
+    """Also when a person lets it be sent again, and then does not."""
+    (number,) = ledger.add(ADA, state="sent", next_try=None, sent=iso(NOW - timedelta(hours=1)))
+    sender = ledger.sender()
+    assert sender.resend(number).sent == iso(NOW - timedelta(hours=1))
+    found = sender.abandon(number)
+    assert (found.state, found.sent) == ("stopped", iso(NOW - timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<Ada.Byron@A.example> unknown", "ada.byron unknown", '"ada.byron"@a.example unknown',
+        "the user ADA.BYRON at a.example unknown", "SRS0=k=a.example=ada.byron@r.example unknown",
+    ],
+)  # fmt: skip
+def test_whatever_a_server_repeats_of_an_address_is_not_kept(ledger, said):
+    """Not even half of it."""
+    (number,) = ledger.add("ada.byron@a.example")
+    with misbehaving(Instead(RCPT=f"550 5.1.1 {said}")) as server:
+        ledger.send(ledger.sender(smtp(server)))
+
+    (attempt,) = ledger.attempts(number)
+    assert "ada.byron" not in attempt.words.lower()
+    assert attempt.words.endswith("unknown")
+
+
+def test_an_answer_without_end_is_cut(ledger):
+    """However long it is, it is read at once, and little of it is kept."""
+    (number,) = ledger.add(ADA)
+    lines = "550-" + "a" * 900 + "\r\n"
+    with misbehaving(Instead(RCPT=lines * 2000 + "550 @")) as server:
+        assert ledger.send(ledger.sender(smtp(server))).refused == 1
+
+    (attempt,) = ledger.attempts(number)
+    assert len(attempt.words) == 300
 
 
 def test_a_person_may_stop_one_that_waits(ledger):

@@ -34,9 +34,10 @@ from broadsheet.errors import (
     SubscriptionNotFound,
     TooOften,
 )
+from broadsheet.factory import load_config, make_mailroom, open_library
 from broadsheet.papers.types import Record
 from broadsheet.readers.permissions import OWNER, STRANGER, VISITOR, Actor
-from broadsheet.readers.rules import PRIVATE
+from broadsheet.readers.rules import PRIVATE, Rules
 from readers.houses import OPEN, House
 
 ADA = "ada@example.org"
@@ -187,6 +188,7 @@ def test_wishes_have_one_form():
     """However they were written; a day is kept only where it means something."""
     asked = Wishes(query=" cat:cs.CL ", at="7:05", zone=" Asia/Tokyo", language="pt_br", on_day=9)
     kept = as_wishes(asked)
+    assert as_wishes(Wishes(query="tides\r\nBcc: a\u2028b")).query == "tides Bcc: a b"
 
     assert (kept.query, kept.at, kept.zone) == ("cat:cs.CL", "07:05", "Asia/Tokyo")
     assert (kept.language, kept.on_day) == ("pt-BR", 0)
@@ -277,6 +279,14 @@ def test_an_address_is_written_to_only_so_often(desk):
         desk.ask(f"r{number}@example.org", client="192.0.2.1")
     with pytest.raises(TooOften, match="from here"):
         desk.ask("bob@example.org", client="192.0.2.1")
+
+
+def test_of_letters_that_wait_only_the_last_goes_out(desk):
+    """Else a mail server that comes back after a day would be given thirty to one address."""
+    for _ in range(3):
+        desk.ask()
+    assert desk.letters() == [(ADA, "confirm-3", "confirm")]
+    assert len(desk.letters("stopped")) == 2
 
 
 def test_few_subscriptions_of_an_address_wait_to_be_confirmed(desk):
@@ -383,6 +393,25 @@ def test_where_no_mail_goes_out_nobody_is_promised_any(desk_of):
     assert desk.ask(HOOK, slack, desk.admin(), channel="hook").state == "active"
 
 
+@pytest.mark.parametrize(
+    ("settings", "base", "can_send"),
+    [
+        ({"shared": "on", "host": "h.local"}, "http://h.local:8620", False),
+        ({"shared": "on", "address": "https://h.example/"}, "https://h.example", True),
+        ({"host": "::1"}, "http://[::1]:8620", True),
+    ],
+)
+def test_mail_goes_out_only_with_links_that_lead_back(tmp_path, settings, base, can_send):
+    """A shared house must say where it is: none of its readers could confirm or unsubscribe."""
+    said = {"home": tmp_path, "mail": f"folder:{tmp_path}", "mail_from": ADA, **settings}
+    read = {name: one.value for name, one in load_config(said, {}).items()}
+    with open_library(
+        tmp_path, rules=Rules.of(read), mailroom=lambda library: make_mailroom(read, {}, library)
+    ) as library:
+        held = library.mailroom.subscriptions
+        assert (held.links.base, held.can_send) == (base, can_send)
+
+
 def test_hooks_are_for_those_with_accounts_and_belong_to_one(desk):
     """They begin at once and are signed with a secret of their own."""
     slack = Wishes(form="slack")
@@ -401,6 +430,16 @@ def test_hooks_are_for_those_with_accounts_and_belong_to_one(desk):
     assert desk.subscriptions.end_all(mine.recipient, how="page") == 2
     theirs = desk.ask(HOOK, slack, bob, channel="hook")
     assert theirs.secret != mine.secret
+
+
+def test_a_reader_has_so_many_hooks_and_no_more(desk):
+    """However many addresses they name: this house must not be made to post to thousands."""
+    ada, slack = desk.reader("ada"), Wishes(form="slack")
+    made = [desk.ask(f"{HOOK}{number}", slack, ada, channel="hook") for number in range(MOST)]
+    with pytest.raises(RefusedError, match="20"):
+        desk.ask(HOOK, slack, ada, channel="hook")
+    desk.subscriptions.end(made[0], how="page")
+    assert desk.ask(HOOK, slack, ada, channel="hook").state == "active"
 
 
 # ------------------------------------------------------------------ addresses nothing is sent to
@@ -454,6 +493,17 @@ def test_what_is_changed_counts_from_the_next_issue(desk):
     assert desk.consents(begun)[2:] == [("changed", "page", "")] * 2
     with pytest.raises(RefusedError, match="time zone"):
         desk.subscriptions.change(begun, replace(WEEKLY, zone="x"), how="page")
+
+
+def test_who_has_a_link_changes_only_so_much(desk):
+    """Everything is written down, so anybody with a link could fill the disk."""
+    found = desk.confirmed()
+    for _ in range(60):
+        desk.subscriptions.pause(found, None, how="letter")
+    with pytest.raises(TooOften, match="changes"):
+        desk.subscriptions.resume(found, how="letter")
+    assert desk.subscriptions.end(found, how="letter").state == "ended"
+    assert desk.subscriptions.pause(desk.confirmed("bob@example.org"), None, how="letter")
 
 
 def test_no_date_has_a_second_issue_by_a_change(desk):
@@ -558,6 +608,21 @@ def test_ending_is_at_once_and_for_good(desk):
     assert len(desk.subscriptions.of_recipient(anew)) == 3
     assert desk.subscriptions.end_all(anew.recipient, how="page") == 2
     assert desk.subscriptions.end_all(anew.recipient, how="page") == 0
+
+
+def test_who_leaves_by_an_old_link_leaves_what_was_subscribed_anew(desk):
+    """They want no more of the list; other lists of theirs, and those of others, go on."""
+    old, other = desk.confirmed(), desk.confirmed(wishes=Wishes("edition"))
+    theirs = desk.confirmed("bob@example.org")
+    desk.subscriptions.leave(old, how="one-click")
+    desk.wait(minutes=20)
+    new = desk.confirmed()
+    assert new.id != old.id
+
+    assert desk.subscriptions.leave(old, how="one-click").state == "ended"
+    states = [desk.subscriptions.by_id(one.id).state for one in (new, other, theirs)]
+    assert states == ["ended", "active", "active"]
+    assert ("ended", "one-click", "") in desk.consents(new)
 
 
 def test_what_ended_long_ago_is_forgotten(desk):
@@ -672,6 +737,7 @@ def test_all_that_is_kept_can_be_had(filled):
         ("confirm-1", []),
         ("2026-03-17", ["p1"]),
     ]
+    assert [[a["outcome"] for a in d["attempts"]] for d in one["digests"]] == [[], ["sent"]]
     assert [f["paper"] for f in told["feedback"]] == ["p1"]
     assert (len(told["bounces"]), len(told["suppressions"])) == (1, 1)
     assert filled.mine.handle not in str(told)
@@ -686,6 +752,19 @@ def test_all_that_is_kept_can_be_deleted(filled):
     assert filled.suppressed() == "bounce"
     with pytest.raises(SubscriptionNotFound):
         filled.subscriptions.by_id(filled.mine.id)
+
+
+def test_what_was_deleted_meanwhile_is_not_there(desk):
+    """Whoever still has it in hand is told so, in whatever order things happen."""
+    found = desk.confirmed()
+    desk.subscriptions.forget(found)
+    for late in (
+        lambda: desk.subscriptions.export(found),
+        lambda: desk.subscriptions.say(found, "save", 1),
+        lambda: desk.subscriptions.leave(found, how="one-click"),
+    ):
+        with pytest.raises(SubscriptionNotFound):
+            late()
 
 
 def test_one_subscription_may_go_and_leave_the_other_of_its_address(filled):

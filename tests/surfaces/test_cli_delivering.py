@@ -254,6 +254,33 @@ def test_a_person_decides_about_what_is_unknown(made):
     assert "one number" in told(made, "deliveries", 1, "--resend", 1, code=2)
 
 
+def test_a_server_that_is_away_is_told_by_the_code(made):
+    """So that whoever runs it from cron learns of it; nothing is lost."""
+    subscribed(made, "--edition")
+    fall_due(made)
+    file = made / "broadsheet.toml"
+    file.write_text(file.read_text().replace("folder:", "sendmail:"))
+    ended = called("--home", made, "deliver", "--json")
+
+    assert ended.returncode == 1
+    assert "is no program" in orjson.loads(ended.stdout)["sent"]["trouble"]
+    assert facts(made, "deliveries")["counts"] == {"ready": 1}
+
+
+@pytest.mark.parametrize("command", ["deliveries", "subscriptions"])
+def test_a_state_that_is_none_is_refused(made, command):
+    """A list that is empty for a slip of the pen would say that all is well."""
+    assert "unknwon" in told(made, command, "--state", "unknwon", code=2)
+
+
+def test_a_letter_is_from_somebody(made):
+    """Without that it is no letter, and programs are told so as of every setting."""
+    (made / "broadsheet.toml").write_text("")
+    ended = called("--home", made, "digest", "--edition", "--eml", made / "a.eml", "--json")
+    assert ended.returncode == 2
+    assert "mail_from" in orjson.loads(ended.stderr)["detail"]
+
+
 def test_one_process_delivers_at_a_time(made):
     """The other ends with the code for: try again."""
     (made / "locks").mkdir(exist_ok=True)

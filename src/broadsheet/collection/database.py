@@ -46,7 +46,11 @@ def _open_engine(path: Path) -> Engine:
     # Who comes in is looked up before anything else, by the thread that takes all requests: it must
     # never wait until somebody who reads for long gives a connection back.
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"check_same_thread": False}, max_overflow=-1
+        f"sqlite:///{path}",
+        connect_args={"check_same_thread": False},
+        max_overflow=-1,
+        # Addresses are among them, and what fails is logged.
+        hide_parameters=True,
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

@@ -108,6 +108,12 @@ def of_reader(connection: Connection, reader: int) -> list[Row]:
     return _read(connection, _belongs_to(reader))
 
 
+def hooks_of(connection: Connection, reader: int) -> list[Row]:
+    """Return the hooks of an account that have not ended, oldest first."""
+    is_hook = (_recipients.channel == "hook", _subscriptions.state != "ended")
+    return _read(connection, _subscriptions.reader_id == reader, *is_hook)
+
+
 def _belongs_to(reader: int) -> ColumnElement[bool]:
     email = select(schema.readers.c.email).where(schema.readers.c.id == reader).scalar_subquery()
     is_address = and_(_recipients.channel == "mail", _recipients.address == email)
@@ -327,13 +333,15 @@ def _subscription(connection: Connection, row: Mapping[str, Any]) -> dict[str, A
     for digest, paper in connection.execute(statement.order_by(had.paper_id)):
         papers.setdefault(digest, []).append(format_paper_id(paper))
     told = {str(k): v for k, v in row.items() if k not in _SECRET}
-    table = schema.digests
+    tries, tried = schema.attempts, schema.attempts.c.digest_id
     told["digests"] = [
-        made | {"had": papers.get(made["id"], [])}
-        for made in _plain(connection, table, _digests.subscription_id, row["id"])
+        made
+        | {"had": papers.get(made["id"], [])}
+        | {"attempts": _plain(connection, tries, tried, made["id"])}
+        for made in _plain(connection, schema.digests, _digests.subscription_id, row["id"])
     ]
-    table = schema.consents
-    told["consents"] = _plain(connection, table, _consents.subscription_id, row["id"])
+    agreed = _consents.subscription_id
+    told["consents"] = _plain(connection, schema.consents, agreed, row["id"])
     return told
 
 

@@ -460,7 +460,7 @@ class _Look:
         """Return the papers of a span in the order of a kind of list, whatever the query."""
         pool = self._of(kind, span)
         standings = self._trending.standings(list(pool), span.due, FOREMOST)
-        heated = sorted(_heated(held, standings.get(p), span.due) for p, held in pool.items())
+        heated = sorted(_heated(held, standings.get(p), span) for p, held in pool.items())
         hot: Sequence[Candidate] = [candidate for *_, candidate in heated]
         if kind == "edition":
             hot = self._as_printed(hot, span)
@@ -611,19 +611,23 @@ def _new(candidates: Sequence[Candidate]) -> int:
 
 
 def _heated(
-    held: _Held, standing: Standing | None, due_at: datetime
+    held: _Held, standing: Standing | None, span: Span
 ) -> tuple[bool, float, int, int, Candidate]:
     """Return a paper behind what sorts it: the hottest first, what nobody counted last by day."""
     slim, mark, reasons = held
     day = date.fromisoformat(slim.edition)
     if standing is not None:
-        z, score, told = standing.z, standing.score, standing.reasons
+        z, told = standing.z, standing.reasons
     elif slim.upvotes:
         # Of an imported file, which does not say when they were counted: as editions read them.
-        z = usual_standing(slim.upvotes)
-        score = z - (_day(due_at) - day).days / TAU
-        told = (f"{slim.upvotes:,} upvote{'' if slim.upvotes == 1 else 's'}",)
+        z, told = usual_standing(slim.upvotes), (_upvotes(slim.upvotes),)
     else:
-        z, score, told = None, 0.0, (f"{_HOW.get(slim.basis, 'announced')} {slim.edition}",)
+        z, told = None, (f"{_HOW.get(slim.basis, 'announced')} {slim.edition}",)
     candidate = Candidate(slim.id, slim.topic, z, reasons or told, mark)
-    return z is None, -score, -day.toordinal(), slim.id, candidate
+    # In a week or a month the oldest day loses nothing by its age, as in editions.
+    age = (_day(span.due) - day).days if _WINDOWS[span.cadence] == "day" else 0
+    return z is None, age / TAU - (z or 0.0), -day.toordinal(), slim.id, candidate
+
+
+def _upvotes(number: int) -> str:
+    return f"{number:,} upvote{'' if number == 1 else 's'}"

@@ -101,7 +101,7 @@ def _among(what: str, word: str, words: tuple[str, ...]) -> None:
 
 
 def _query(wishes: Wishes) -> str:
-    query = wishes.query.strip()
+    query = " ".join(wishes.query.strip().splitlines())
     if len(query) > _LONGEST_QUERY:
         raise RefusedError(f"A query to subscribe to has {_LONGEST_QUERY} characters at most.")
     if wishes.kind == "search" and not query:
@@ -460,6 +460,20 @@ class Subscriptions:
 
         return self._changed(subscription.id, change)
 
+    def leave(self, subscription: Subscription, *, how: str, client: str = "") -> Subscription:
+        """End a subscription, and what its address has subscribed to anew of the same list.
+
+        Whoever unsubscribes by an old letter wants no more of what it held.
+        """
+
+        def change(connection: Connection) -> None:
+            row = _found(connection, subscription.id)
+            for one in store.of_recipient(connection, row.recipient):
+                if one.id == row.id or (one.id > row.id and _list(one) == _list(row)):
+                    _end(connection, one, how, client, self._now())
+
+        return self._changed(subscription.id, change)
+
     def end_all(self, recipient: int, *, how: str, client: str = "") -> int:
         """End all subscriptions of a recipient; return how many had not ended."""
 
@@ -477,6 +491,9 @@ class Subscriptions:
         client: str,
         change: Callable[[Connection, Row], None],
     ) -> Subscription:
+        # Each change is written down: who has a link must not fill the disk with that.
+        self.limits.take("change", subscription.id)
+
         def carry_out(connection: Connection) -> None:
             row = _found(connection, subscription.id)
             if row.state == "ended":
@@ -495,7 +512,7 @@ class Subscriptions:
     def export(self, subscription: Subscription) -> dict[str, Any]:
         """Return all that is kept of a recipient, without what lets anybody in."""
         with self._database.read() as connection:
-            kept = store.everything(connection, subscription.recipient)
+            kept = store.everything(connection, _found(connection, subscription.id).recipient)
         return {"exported": self._now(), **kept}
 
     def forget(self, subscription: Subscription) -> None:
@@ -513,8 +530,8 @@ class Subscriptions:
         """Keep what a recipient says of a paper, or take it back; raises PaperNotFound."""
 
         def change(connection: Connection) -> None:
+            of = (_found(connection, subscription.id).recipient, kind)
             found = papers.resolve_id(connection, paper)
-            of = (subscription.recipient, kind)
             if is_so:
                 store.say(connection, *of, found, self._now())
             else:
@@ -593,6 +610,8 @@ class _Asking:
             raise RefusedError(f"You get this already, by subscription {same.id}: change that one.")
         if same is None and len(live) >= MOST:
             raise RefusedError(f"An address has {MOST} subscriptions at most; end one first.")
+        if self._channel == "hook" and len(store.hooks_of(connection, reader)) >= MOST:
+            raise RefusedError(f"A reader has {MOST} hooks at most; end one first.")
         number = self._pending(connection, same, reader)
         _begin(connection, _found(connection, number), self._moment)
         store.stop_letters(connection, number)
@@ -621,7 +640,7 @@ class _Asking:
     def _same(self, live: list[Row]) -> Row | None:
         """Return the subscription to the same list, whenever it comes."""
         wanted = (self._wishes.kind, self._wishes.query)
-        return next((row for row in live if (row.kind, row.query) == wanted), None)
+        return next((row for row in live if _list(row) == wanted), None)
 
     def _pending(self, connection: Connection, same: Row | None, reader: int | None) -> int:
         values = {**asdict(self._wishes), "made": self._now}
@@ -646,6 +665,8 @@ class _Asking:
         return recipient
 
     def _write(self, connection: Connection, number: int, letter: LetterKind) -> int:
+        # A mail server that was away must not be given all that was asked for meanwhile.
+        store.stop_letters(connection, number)
         ends = _iso(self._moment + LETTER_LIFE)
         store.add_letter(connection, number, letter, self._now, ends)
         return number
@@ -679,6 +700,10 @@ def _require_begun(row: Row) -> None:
 
 def _wishes(row: Row) -> Wishes:
     return subscription_of(row).wishes
+
+
+def _list(row: Row) -> tuple[str, str]:
+    return row.kind, row.query
 
 
 def _schedule(wishes: Wishes) -> tuple[str, int, str, str]:

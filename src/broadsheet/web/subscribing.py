@@ -436,5 +436,5 @@ def unsubscribe(
     except SubscriptionNotFound:
         return _page(site, "unsubscribe.html", row=None, token="")
     how = "letter" if b"by=page" in body else "one-click"
-    ended = _held(site).end(found, how=how, client=client_of(request))
+    ended = _held(site).leave(found, how=how, client=client_of(request))
     return _page(site, "unsubscribe.html", row=_row(site, ended), token=token)
