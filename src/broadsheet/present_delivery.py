@@ -148,7 +148,7 @@ def deliveries(found: Sequence[Delivery], counts: Mapping[str, int]) -> None:
     """Print lines of the ledger, and how many digests are in each state."""
     rows = [
         (str(d.id), str(d.subscription), d.issue, d.domain, str(d.papers), d.state, str(d.tries),
-         _when(d.sent or d.next_try), f"{d.code or ''} {d.words}".strip())
+         _when(d.next_try or d.sent), f"{d.code or ''} {d.words}".strip())
         for d in found
     ]  # fmt: skip
     _table(

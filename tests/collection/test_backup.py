@@ -112,6 +112,11 @@ def test_what_is_restored_is_what_was_kept(kept: Path, file: Path, tmp_path: Pat
     assert names_in(tmp_path / "new") == [DATABASE, "broadsheet.toml"]
 
 
+def test_only_its_owner_reads_a_backup(file: Path):
+    """It has addresses in it, and the key that links in letters are signed with."""
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_common_tools_open_a_backup(file: Path, tmp_path: Path):
     """A backup is a tar within zstd: what is in it can be had without Broadsheet."""
     plain = tmp_path / "plain.tar"

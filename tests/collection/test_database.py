@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import threading
@@ -215,3 +216,17 @@ def test_damage_is_found(path: Path):
     with Database(path) as database:
         [problem] = database.check()
     assert "external_ids" in problem
+
+
+def test_the_record_is_for_its_owner_alone(tmp_path):
+    """It holds addresses and keys; what SQLite lays beside it, too."""
+    before = os.umask(0)
+    try:
+        with Database(tmp_path / "own.db") as database, database.write() as connection:
+            connection.execute(text("SELECT 1"))
+            files = sorted(tmp_path.iterdir())
+            rights = {file.name: file.stat().st_mode & 0o777 for file in files}
+    finally:
+        os.umask(before)
+
+    assert rights == {"own.db": 0o600, "own.db-shm": 0o600, "own.db-wal": 0o600}

@@ -105,6 +105,23 @@ def test_nobody_has_a_paper_twice_and_none_is_lost(desk):
     assert sorted(desk.titles()) == ["u6z", "u7z"]
 
 
+def test_what_a_clock_that_was_ahead_composed_covers_nothing(desk):
+    """Papers of the days that it leapt over come all the same."""
+    desk.file(*on(TODAY, 1))
+    desk.subscribe()
+    desk.tick()
+    with desk.library.database.write() as connection:
+        connection.execute(update(schema.subscriptions).values(next_due="2027-11-20T06:00:00Z"))
+    desk.until(FRIDAY.replace(year=2027, hour=7))
+    assert desk.ledger()[-1]["state"] == "empty"
+
+    desk.file(*on("2026-11-21", 2))
+    with desk.library.database.write() as connection:
+        connection.execute(update(schema.subscriptions).values(next_due="2026-11-21T06:00:00Z"))
+    desk.until(TOMORROW + timedelta(hours=1))
+    assert desk.titles() == ["u2z"]
+
+
 def test_what_was_not_delivered_comes_with_the_next_issue(desk):
     """Only what may have been delivered counts as covered."""
     desk.file(*on(TODAY, 1, 2))
@@ -123,6 +140,19 @@ def test_what_may_have_been_delivered_does_not_come_again(desk, state):
     desk.subscribe()
     desk.tick()
     desk.mark(state)
+
+    assert desk.until(TOMORROW + timedelta(hours=1)) == Composed(empty=1)
+
+
+@pytest.mark.parametrize("state", ["stopped", "refused", "expired"])
+def test_what_was_delivered_once_does_not_come_again(desk, state):
+    """Whatever came of it when a person let it be sent again."""
+    desk.file(*on(TODAY, 1, 2))
+    desk.subscribe()
+    desk.tick()
+    desk.mark(state)
+    with desk.library.database.write() as connection:
+        connection.execute(update(schema.digests).values(sent=iso(FRIDAY)))
 
     assert desk.until(TOMORROW + timedelta(hours=1)) == Composed(empty=1)
 

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broadsheet.collection.subscriptions import new_handle
 from broadsheet.delivery import hook_forms, hooks
 from broadsheet.delivery.digest import Issue
 from broadsheet.delivery.hook_forms import payload
 from broadsheet.delivery.hooks import FORMS, Poster, as_hook, post_id
-from broadsheet.delivery.links import Links, new_handle, new_key
+from broadsheet.delivery.links import Links, new_key
 from broadsheet.delivery.subscription import Choice, Item, Subscription, Wishes
 from broadsheet.errors import HookError, RefusedError
 from broadsheet.papers.types import ExternalId, Paper, PaperId

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broadsheet.delivery.links import Links, Named, new_handle, new_key
+from broadsheet.collection.subscriptions import new_handle
+from broadsheet.delivery.links import Links, Named, new_key
 from broadsheet.errors import ConfigError
 from broadsheet.factory import load_config
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import orjson
 import pytest
 
 from broadsheet.collection.subscriptions import address_hash
+from broadsheet.delivery.mailbox import read_mailbox
+from broadsheet.errors import MailboxError
 from delivery.letters_back import failed, report
 from processes import called
 
@@ -71,3 +76,31 @@ def test_what_cannot_be_done_is_told(home, words, code, why):
 
     assert found.returncode == code
     assert why in found.stderr
+
+
+def test_a_mailbox_that_answers_nonsense_is_told():
+    """As trouble of the mailbox, so that what is due goes out all the same."""
+    answers = {
+        "CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n",
+        "SELECT": b"* 1 EXISTS\r\n",
+        "UID": b"* SEARCH \xff\xfe\r\n",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=_say, args=(listening, answers))
+        serving.start()
+        place = f"imap://ada@127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(MailboxError, match="cannot be read"):
+            read_mailbox(place, "secret", lambda _: pytest.fail("there is no letter"))
+        serving.join()
+
+
+def _say(listening, answers):
+    """Answer each command of one client, and that it is well."""
+    client, _ = listening.accept()
+    with client, client.makefile("rwb") as lines:
+        lines.write(b"* OK here\r\n")
+        lines.flush()
+        for line in lines:
+            tag, word = line.decode().split()[:2]
+            lines.write(answers.get(word, b"") + f"{tag} OK done\r\n".encode())
+            lines.flush()

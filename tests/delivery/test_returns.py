@@ -125,6 +125,20 @@ def test_the_same_report_counts_once(house):
     assert len(house.bounces()) == 1
 
 
+def test_an_old_report_says_nothing_of_who_came_back(house):
+    """Read again, it is of a subscription that has ended; only a complaint still counts then."""
+    ada = house.subscribed()
+    to = house.links.bounce(ada.handle, house.digest(ada))
+    assert house.returns.take(report(failed("5.1.1"), to=to)).done == "suppressed"
+    house.returns.allow(OWNER, ADA)
+    again = house.subscribed()
+
+    assert house.returns.take(report(failed("5.1.1"), to=to)).done == "nothing"
+    assert house.state(again) == "active"
+    assert house.returns.take(complaint(to=to)).done == "suppressed"
+    assert house.state(again) == "ended"
+
+
 def test_what_is_long_past_does_not_count(house):
     """Three in a year are no reason."""
     ada = house.subscribed()

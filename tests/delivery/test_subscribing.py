@@ -573,6 +573,19 @@ def test_a_pause_ends_with_its_last_day_where_the_reader_is(desk):
     assert found.paused_until is None
 
 
+def test_a_clock_that_was_far_ahead_puts_nothing_off_for_long(desk):
+    """Once it shows the time again, issues are due as the schedule says."""
+    mine, now = desk.confirmed(), desk.now
+    desk.wait(days=400)
+    desk.subscriptions.pause(mine, None, how="page")
+    assert desk.subscriptions.resume(mine, how="page").next_due > "2027"
+
+    desk.now = now
+    assert desk.subscriptions.tidy() == 1
+    assert desk.subscriptions.by_id(mine.id).next_due == mine.next_due
+    assert desk.subscriptions.tidy() == 0
+
+
 def test_pauses_without_an_end_last_until_somebody_ends_them(desk):
     """What has not begun, has ended or is over cannot be paused or left out."""
     mine = desk.confirmed()
@@ -815,6 +828,10 @@ def test_what_an_account_gets_moves_with_its_address(desk):
     assert desk.rows(select(schema.had.c.recipient_id)) == [(hers.recipient,)]
     assert desk.rows(select(schema.recipients.c.address)) == [("new@example.org",)]
     assert desk.consents(moved)[-1] == ("moved", "account", "")
+    # Whoever reads the old mailbox has no business with it any more, and no way to the new address.
+    with pytest.raises(SubscriptionNotFound):
+        desk.subscriptions.by_token("manage", desk.token(mine, "manage"))
+    assert desk.subscriptions.by_token("manage", desk.token(moved, "manage")).id == mine.id
 
 
 def test_who_is_banned_gets_nothing_more(desk):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import signal
+import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -16,8 +20,9 @@ from broadsheet.cli.delivering import _on_day, _own_zone
 from broadsheet.collection import schema
 from broadsheet.collection.database import Database
 from broadsheet.search.embedding import StaticEmbedder
+from delivery.misbehaving_smtp import misbehaving
 from loopback import Loopback, Reply, json_reply
-from processes import answer, called, write_lines
+from processes import answer, called, command, ended, start, write_lines
 
 ADDRESS = "ada@example.org"
 
@@ -64,9 +69,9 @@ def made(base, home, monkeypatch):
 
 def told(home, *words: object, stdin: bytes = b"", code: int = 0) -> str:
     """Return what a command tells people."""
-    ended = called("--home", home, *words, stdin=stdin)
-    assert ended.returncode == code, ended.stderr.decode()
-    return (ended.stderr if code else ended.stdout).decode()
+    done = called("--home", home, *words, stdin=stdin)
+    assert done.returncode == code, done.stderr.decode()
+    return (done.stderr if code else done.stdout).decode()
 
 
 def facts(home, *words: object) -> dict:
@@ -260,10 +265,10 @@ def test_a_server_that_is_away_is_told_by_the_code(made):
     fall_due(made)
     file = made / "broadsheet.toml"
     file.write_text(file.read_text().replace("folder:", "sendmail:"))
-    ended = called("--home", made, "deliver", "--json")
+    done = called("--home", made, "deliver", "--json")
 
-    assert ended.returncode == 1
-    assert "is no program" in orjson.loads(ended.stdout)["sent"]["trouble"]
+    assert done.returncode == 1
+    assert "is no program" in orjson.loads(done.stdout)["sent"]["trouble"]
     assert facts(made, "deliveries")["counts"] == {"ready": 1}
 
 
@@ -276,18 +281,40 @@ def test_a_state_that_is_none_is_refused(made, command):
 def test_a_letter_is_from_somebody(made):
     """Without that it is no letter, and programs are told so as of every setting."""
     (made / "broadsheet.toml").write_text("")
-    ended = called("--home", made, "digest", "--edition", "--eml", made / "a.eml", "--json")
-    assert ended.returncode == 2
-    assert "mail_from" in orjson.loads(ended.stderr)["detail"]
+    done = called("--home", made, "digest", "--edition", "--eml", made / "a.eml", "--json")
+    assert done.returncode == 2
+    assert "mail_from" in orjson.loads(done.stderr)["detail"]
+
+
+@pytest.mark.parametrize(("words", "code"), [(("serve", "--port", 0), 0), (("deliver",), 143)])
+def test_what_is_being_handed_over_is_waited_for(made, words, code):
+    """However a process is ended: what the server took is known to have been sent."""
+    subscribed(made, "--edition")
+    fall_due(made)
+    running: list[subprocess.Popen[bytes]] = []
+
+    def slow(moment):
+        if moment.step == "taken":
+            running[0].send_signal(signal.SIGTERM)
+            time.sleep(1)
+
+    with misbehaving(slow) as server:
+        file = made / "broadsheet.toml"
+        mail = f'mail = "smtp://127.0.0.1:{server.port}"'
+        file.write_text(re.sub("mail = .*", mail, file.read_text()))
+        running.append(start(command("--home", made, *words)))
+        assert ended(running[0])[0] == code
+
+    assert facts(made, "deliveries")["counts"] == {"sent": 1}
 
 
 def test_one_process_delivers_at_a_time(made):
     """The other ends with the code for: try again."""
     (made / "locks").mkdir(exist_ok=True)
     with FileLock(made / "locks" / "mailroom.lock"):
-        ended = called("--home", made, "deliver")
-    assert ended.returncode == 75
-    assert b"another process delivers" in ended.stderr
+        done = called("--home", made, "deliver")
+    assert done.returncode == 75
+    assert b"another process delivers" in done.stderr
 
 
 def test_a_hook_gets_its_issue(made):

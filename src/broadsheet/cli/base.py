@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,8 +78,8 @@ def settings_of(**flags: object) -> dict[str, Any]:
 
 
 @contextmanager
-def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
-    """Open the library in `home` for one command.
+def opened(home: Path | None, *, wait: bool = True, **flags: object) -> Iterator[Library]:
+    """Open the library in `home` for one command; `flags` holds what its line said of settings.
 
     Its index is brought up to date first or, without `wait`, meanwhile.
     """
@@ -92,7 +93,7 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
     )
     from broadsheet.readers.rules import Rules
 
-    settings = settings_of(home=home)
+    settings = settings_of(home=home, **flags)
     with (
         CatchingUp() as progress,
         open_library(
@@ -112,6 +113,19 @@ def opened(home: Path | None, *, wait: bool = True) -> Iterator[Library]:
     ):
         _tell_upgrade(library)
         yield library
+
+
+@contextmanager
+def finishing(code: int) -> Iterator[None]:
+    """Let SIGTERM end a command with a code once what it has under way has ended, as Ctrl+C does.
+
+    Else a digest that is being handed over might have arrived, and nobody would know.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(code))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell_letter(words: str) -> None:

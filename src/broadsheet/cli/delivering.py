@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -20,10 +20,12 @@ from broadsheet.cli.base import (
     acting,
     app,
     fail,
+    finishing,
     opened,
     print_json,
     settings_of,
 )
+from broadsheet.errors import ConfigError
 
 if TYPE_CHECKING:
     from broadsheet.delivery.digest import Issue
@@ -72,6 +74,8 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is the
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORTEST = 3
 _ZONES = "zoneinfo/"
+_TERMINATED = 143
+"""What shells say of whoever SIGTERM has ended."""
 _LOOK_S = 0.5
 """Seconds from one look at the ledger, for the bar, to the next."""
 
@@ -199,7 +203,9 @@ def subscriptions(
 ) -> None:
     """List subscriptions, newest first, or print all that is kept of one as JSON."""
     from broadsheet import present_delivery, wire_delivery
+    from broadsheet.delivery.subscription import State
 
+    _among(state, get_args(State))
     with opened(home) as library:
         held = library.mailroom.subscriptions
         if number is not None:
@@ -214,6 +220,11 @@ def subscriptions(
         print_json({"subscriptions": [wire_delivery.subscription_json(s) for s in found]})
     else:
         present_delivery.subscriptions(found)
+
+
+def _among(state: str, states: tuple[str, ...]) -> None:
+    if state and state not in states:
+        raise typer.BadParameter(f"--state {state!r} is none: choose {', '.join(states)}")
 
 
 def _found(library: Library, number: int, as_: str) -> Subscription:
@@ -385,7 +396,7 @@ def _chosen(
 
 def _nobody(library: Library, wishes: Wishes, now: datetime) -> Subscription:
     """Return a subscription that nobody has, to wishes that can be fulfilled."""
-    from broadsheet.delivery.links import new_handle
+    from broadsheet.collection.subscriptions import new_handle
     from broadsheet.delivery.subscribing import as_wishes
     from broadsheet.delivery.subscription import Subscription
 
@@ -414,7 +425,7 @@ def _page(issue: Issue) -> bytes:
 
 def _letter(library: Library, home: Path | None, issue: Issue, now: datetime) -> bytes:
     if not settings_of(home=home)["mail_from"]:
-        fail("mail_from is not set: a letter is from somebody, as papers@example.org", 2)
+        raise ConfigError("mail_from is not set: a letter is from somebody, as papers@example.org")
     return library.mailroom.renderer.mailed(issue, now).data
 
 
@@ -438,12 +449,14 @@ def deliver(home: Home = None, as_json: AsJson = False) -> None:
     """Compose and send what is due, once; for cron and systemd, where `serve` does not run."""
     from broadsheet import present_delivery, wire_delivery
 
-    with opened(home) as library:
+    with finishing(_TERMINATED), opened(home) as library:
         done = _ticked(library)
     if as_json:
         print_json(wire_delivery.ticked_json(done))
     else:
         present_delivery.ticked(done)
+    if done.sent.trouble:
+        raise typer.Exit(1)
 
 
 def _ticked(library: Library) -> Ticked:
@@ -487,9 +500,11 @@ def deliveries(
 ) -> None:
     """List what was sent and what became of it, the newest first: the ledger."""
     from broadsheet import present_delivery, wire_delivery
+    from broadsheet.collection.deliveries import STATES
 
     if sum(n is not None for n in (number, resend, abandon)) > 1:
         raise typer.BadParameter("give one number: of a digest to show, to resend or to abandon")
+    _among(state, STATES)
     with opened(home) as library:
         sender = library.mailroom.sender
         if number is not None:

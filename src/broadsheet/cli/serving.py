@@ -14,6 +14,7 @@ from broadsheet.cli.base import (
     Home,
     app,
     fail,
+    finishing,
     home_before_command,
     opened,
     print_json,
@@ -63,7 +64,8 @@ def serve(
     """Serve the web pages and the JSON API until stopped."""
     settings = settings_of(home=home, host=host, port=port)
     _require_loopback(settings)
-    with opened(home, wait=False) as library:
+    # Uvicorn takes the signal itself while it runs, and then gives it to the process again.
+    with finishing(0), opened(home, wait=False, host=host, port=port) as library:
         if settings["schedule"] == "on" and library.newsroom.registry.enabled:
             library.newsroom.follow()
         if settings["deliver"] == "on":

@@ -138,6 +138,8 @@ def _write(
         _pack(place, manifest, paths, progress)
         # What cannot be read back would be found out only when it is needed.
         _read(place, None, progress, "verifying")
+        # It has addresses in it, and the key that links in letters are signed with.
+        place.chmod(0o600)
     return manifest
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import disk_usage
@@ -116,6 +117,10 @@ class Database:
         self.upgraded: Upgrade | None = None
         self._clock = clock
         self._progress = progress
+        # It holds addresses and keys; what SQLite lays beside it gets the same rights. Where there
+        # can be no file, opening it says why.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._engine = _open_engine(path)
         try:
             with translated(path):

@@ -27,6 +27,10 @@ from sqlalchemy import (
 from broadsheet.collection import schema
 
 Outcome = Literal["sent", "later", "refused", "unknown", "stopped", "resend", "abandon"]
+STATES: Final = (
+    "ready", "claimed", "sent", "unknown", "refused", "expired", "stopped", "empty", "late",
+    "skipped",
+)  # fmt: skip
 CONFIRM: Final = "confirm-"
 """How the issue of a letter begins that asks whether somebody wishes for what was ordered."""
 _DIGESTS, _ATTEMPTS = schema.digests, schema.attempts
@@ -111,7 +115,9 @@ _CLAIM = (
 _MARK = (
     update(_DIGESTS)
     .where(_D.id == bindparam("digest"), _D.state == bindparam("before"))
-    .values(state=bindparam("after"), next_try=bindparam("again"), sent=bindparam("taken"))
+    .values(state=bindparam("after"), next_try=bindparam("again"))
+    # What was taken once was, whatever comes of it when it is sent again.
+    .values(sent=func.coalesce(bindparam("taken"), _D.sent))
 )
 # Whoever is forgotten while a digest of theirs is under way leaves no row to note it beside.
 _NOTE = insert(_ATTEMPTS).from_select(
@@ -178,11 +184,11 @@ def note(connection: Connection, attempt: Attempt) -> None:
 
 
 def again(connection: Connection, digest: int, now: str, ends: str) -> None:
-    """Let a digest be sent again from now on, until `ends` at least."""
+    """Let a digest be sent again from now on, until `ends` at least; it stays known as sent."""
     connection.execute(
         update(_DIGESTS)
         .where(_D.id == digest)
-        .values(state="ready", next_try=now, sent=None, ends=func.max(_D.ends, ends))
+        .values(state="ready", next_try=now, ends=func.max(_D.ends, ends))
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
 
 from broadsheet.collection import schema
 from broadsheet.collection.subscriptions import LETTER, Row, chosen
@@ -87,14 +87,25 @@ def restored(connection: Connection) -> str:
 # ---------------------------------------------------------------------------- what went before
 
 
-def covered(connection: Connection, subscriptions: Sequence[int]) -> dict[int, Covered]:
-    """Return what the last issues covered, of those subscriptions that had one that counts."""
+def _counts(digest: Any) -> ColumnElement[bool]:
+    """Say whether the papers of a digest count as had: also once it was sent, whatever became then.
+
+    A person may have let it be sent again, which may have failed.
+    """
+    return or_(digest.state.in_(COUNTED), digest.sent.is_not(None))
+
+
+def covered(connection: Connection, subscriptions: Sequence[int], now: str) -> dict[int, Covered]:
+    """Return what the last issues covered, of those subscriptions that had one that counts.
+
+    What was due after `now` was composed by a clock that was ahead, and covers nothing.
+    """
     inner = schema.digests.alias()
     last = (
         select(inner.c.id)
         .where(
             inner.c.subscription_id == _subscriptions.id, inner.c.issue < LETTER,
-            inner.c.state.in_(COUNTED),
+            inner.c.due <= now, _counts(inner.c),
         )
         .order_by(inner.c.issue.desc())
         .limit(1)
@@ -128,12 +139,12 @@ def had(
     if not into:
         return found
     # A join would be begun at all digests there are in these states.
-    state = select(_digests.state).where(_digests.id == _had.digest_id).scalar_subquery()
+    counts = select(_counts(_digests)).where(_digests.id == _had.digest_id).scalar_subquery()
     statement = select(_had.recipient_id, _had.paper_id, _had.updated).where(
         _had.recipient_id.in_(recipients),
         # The papers of an issue are the newest, so that this leaves out nearly all others.
         _had.paper_id.between(min(into), max(into)),
-        state.in_(COUNTED),
+        counts,
     )
     for recipient, paper, updated in connection.execute(statement):
         if (here := into.get(paper)) is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
@@ -133,6 +135,11 @@ def paused_until(connection: Connection, day: str) -> list[Row]:
     return _read(connection, _subscriptions.state == "paused", _subscriptions.paused_until < day)
 
 
+def due_after(connection: Connection, moment: str) -> list[Row]:
+    """Return those that are active and not due before a moment."""
+    return _read(connection, _subscriptions.state == "active", _subscriptions.next_due > moment)
+
+
 def unconfirmed(connection: Connection, moment: str) -> list[Row]:
     """Return those that wait to be confirmed since before a moment."""
     return _read(connection, _subscriptions.state == "pending", _subscriptions.made <= moment)
@@ -159,6 +166,11 @@ def set_secret(connection: Connection, recipient: int, secret: str) -> None:
     """Let the posts to a hook be signed with another secret."""
     statement = update(schema.recipients).where(_recipients.id == recipient)
     connection.execute(statement.values(secret=secret))
+
+
+def new_handle() -> str:
+    """Return 80 random bits as 16 small letters and digits: what links name a subscription by."""
+    return base64.b32encode(secrets.token_bytes(10)).decode().lower()
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> int:
@@ -238,7 +250,8 @@ def _letters_of(number: int) -> tuple[ColumnElement[bool], ...]:
 def move(connection: Connection, reader: int, old: str, new: str, now: str) -> None:
     """Let what an account gets at its old mail address go to the new one.
 
-    What the old recipient had and said goes along. What others, too, may get there stays.
+    What the old recipient had and said goes along. What others, too, may get there stays. The links
+    in what went to the old address lead nowhere from then on: whoever reads it may be another.
     """
     source = _recipient(connection, old)
     mine = [r.id for r in of_address(connection, "mail", old) if r.reader == reader]
@@ -250,9 +263,8 @@ def move(connection: Connection, reader: int, old: str, new: str, now: str) -> N
         rows = select(literal(target), *columns).where(table.c.recipient_id == source)
         names = ["recipient_id", *(c.name for c in columns)]
         connection.execute(insert_or(table).from_select(names, rows).on_conflict_do_nothing())
-    statement = update(schema.subscriptions).where(_subscriptions.id.in_(mine))
-    connection.execute(statement.values(recipient_id=target))
     for number in mine:
+        change(connection, number, recipient_id=target, handle=new_handle())
         note(connection, number, "moved", "account", "", now)
     _forget_recipient_unless_subscribed(connection, source)
 

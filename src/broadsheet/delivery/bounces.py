@@ -28,6 +28,7 @@ WORDS: Final = 300
 _HEADERS = 65_536
 _HEADER = 4_000
 _DEEPEST, _PARTS, _RECIPIENTS = 4, 24, 100
+_SHORTEST_NAME = 3
 _BLANK = re.compile(rb"\r?\n[ \t]*\r?\n")
 _TOKEN = re.compile(
     r"(?<![a-z0-9])[ub][a-z2-7]{16}[0-9a-z]{0,12}-[a-z2-7]{26}(?![a-z0-9])", re.IGNORECASE
@@ -111,6 +112,14 @@ def in_short(words: str) -> str:
     """Return what a server said in one short line, without addresses."""
     told = _ADDRESS.sub("the address", " ".join(words[:1000].split()))
     return "".join(c if c.isprintable() else " " for c in told)[:WORDS]
+
+
+def without_name(address: str, words: str) -> str:
+    """Return words in which a server repeated the name before the @ of an address, without it."""
+    name = address.rpartition("@")[0]
+    if len(name) < _SHORTEST_NAME:
+        return words
+    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", words, flags=re.IGNORECASE)
 
 
 # ---------------------------------------------------------------------------- kinds of letters

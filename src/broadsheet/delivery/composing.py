@@ -187,7 +187,7 @@ class Composer:
         due_at = min(due_at, self._clock())
         with self._database.read() as connection:
             look = self._look(connection)
-            ledger = _Ledger.of(connection, [subscription])
+            ledger = _Ledger.of(connection, [subscription], self._clock())
             span = look.span(subscription, ledger, due_at)
             ledger.read_had(connection, look.papers({(subscription.wishes.kind, span)}))
             return look.choice(subscription, span, ledger)
@@ -226,7 +226,7 @@ class Composer:
             live = [s for s in found if s.id not in late]
             waiting = {s.id for s in live if self._waits(look, s, dues[s.id], now)}
             ready = [s for s in live if s.id not in waiting]
-            ledger = _Ledger.of(connection, ready)
+            ledger = _Ledger.of(connection, ready, now)
             spans = {s.id: look.span(s, ledger, dues[s.id]) for s in ready}
             kinds = {(s.wishes.kind, spans[s.id]) for s in ready}
             ledger.read_had(connection, look.papers(kinds))
@@ -302,9 +302,9 @@ class _Ledger(NamedTuple):
     had: dict[int, dict[int, str]]
 
     @classmethod
-    def of(cls, connection: Connection, found: Sequence[Subscription]) -> _Ledger:
-        """Read it, but for what they had."""
-        covered = digests.covered(connection, [s.id for s in found])
+    def of(cls, connection: Connection, found: Sequence[Subscription], now: datetime) -> _Ledger:
+        """Read it as of now, but for what they had."""
+        covered = digests.covered(connection, [s.id for s in found], _iso(now))
         first = digests.begun(connection, [s.id for s in found if s.id not in covered])
         begun = {number: _day(datetime.fromisoformat(due)) for number, due in first.items()}
         recipients = {s.recipient for s in found}

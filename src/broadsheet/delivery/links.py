@@ -34,11 +34,6 @@ class Named(NamedTuple):
     digest: int | None = None
 
 
-def new_handle() -> str:
-    """Return 80 random bits as 16 small letters and digits."""
-    return base64.b32encode(secrets.token_bytes(10)).decode().lower()
-
-
 def new_key() -> str:
     """Return 256 random bits, in hex, that a house signs its links with."""
     return secrets.token_hex(32)

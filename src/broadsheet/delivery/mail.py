@@ -14,6 +14,7 @@ import secrets
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -54,7 +55,10 @@ _SUBMISSION, _SUBMISSION_TLS = 587, 465
 _GOOD, _LATER, _NEVER = range(200, 300), range(400, 500), range(500, 600)
 """What the numbers of answers mean (RFC 5321, section 4.2.1)."""
 _GO_ON = (354,)
+_LONGEST = 2000
+"""Bytes that are read of what a server says."""
 _BARE = re.compile(rb"[\r\n]")
+_LOG_IN, _TOO_BIG = 530, 552
 _CLOSING = 421
 """The answer of a server that hangs up, whatever it was asked (section 3.8)."""
 # As long as a line may be, so that links stay whole in the plain text, too.
@@ -320,7 +324,8 @@ class Smtp(Mailer):
         try:
             return _SmtpLine(host, self._connected(), self._timeout, self._last_timeout)
         except smtplib.SMTPResponseException as error:
-            words = f"{host} refused: {error.smtp_code} {_said(error.smtp_error)}"
+            said = self._without_password(_said(error.smtp_error))
+            words = f"{host} refused: {error.smtp_code} {said}"
             is_later = error.smtp_code not in _NEVER
             raise MailError(words, temporary=is_later, code=error.smtp_code) from error
         except smtplib.SMTPNotSupportedError as error:
@@ -330,6 +335,15 @@ class Smtp(Mailer):
             raise MailError(
                 f"{host} takes no letters: {error}", temporary=not is_distrusted
             ) from error
+
+    def _without_password(self, said: str) -> str:
+        """Return what a server said without the password, as it is and as it is sent."""
+        if not self._password:
+            return said
+        forms = (f"\0{self._server.user}\0{self._password}".encode(), self._password.encode())
+        for word in (*(b64encode(form).decode() for form in forms), self._password):
+            said = said.replace(word, "…")
+        return said
 
     def _connected(self) -> smtplib.SMTP:
         import smtplib  # noqa: PLC0415
@@ -377,7 +391,8 @@ def _socket_of(connection: smtplib.SMTP) -> socket.socket:
 
 
 def _said(answer: bytes | str) -> str:
-    return _line(answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer)
+    said = answer[:_LONGEST]
+    return _line(said.decode("utf-8", "replace") if isinstance(said, bytes) else said)
 
 
 class _SmtpLine:
@@ -415,8 +430,12 @@ class _SmtpLine:
             (lambda: connection.rcpt(outgoing.to), _GOOD),
             (lambda: connection.docmd("data"), _GO_ON),
         )
-        for ask, wanted in steps:
+        for step, (ask, wanted) in enumerate(steps):
             code, said = ask()
+            if code == _LOG_IN or (step == 0 and code in _NEVER and code != _TOO_BIG):
+                # It means whoever sends, which is the same for all, and may be mended.
+                self._hang_up()
+                return Answer("later", code, _said(said))
             if code not in wanted:
                 return self._not_taken(code, said)
         connection.send(_dotted(outgoing.data))

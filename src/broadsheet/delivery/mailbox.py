@@ -152,6 +152,9 @@ def _opened(
         raise MailboxError(
             f"The mailbox at {host} cannot be reached: {error}", temporary=not is_distrusted
         ) from error
+    except (ValueError, LookupError) as error:
+        # What it said is no answer of IMAP: `imaplib` leaves that to us.
+        raise MailboxError(f"What {host} answers cannot be read: {error}") from error
 
 
 def _connected(place: SplitResult, trust: ssl.SSLContext | None) -> imaplib.IMAP4:

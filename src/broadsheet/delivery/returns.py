@@ -42,7 +42,6 @@ WITHIN: Final = timedelta(days=30)
 LONGEST: Final = 500
 """Characters of a note."""
 _ABOUT_ADDRESS = re.compile(r"5\.[12]\.")
-_SHORT = 3
 
 
 class Taken(NamedTuple):
@@ -91,6 +90,9 @@ class Returns:
             return _taken(returned, "nothing")
         if returned.kind == "unsubscribe":
             return _taken(returned, self._end(owner))
+        if returned.kind != "complaint" and owner.state == "ended":
+            # Whoever had it may have subscribed again since, and be reached.
+            return _taken(returned, "nothing")
         return _taken(returned, self._note(owner, named.digest or 0, returned))
 
     def note_refused(self, digest: int, code: int, words: str) -> Done:
@@ -107,14 +109,15 @@ class Returns:
         return self._note(owner, digest, returned)
 
     def _end(self, owner: Row) -> Done:
-        self._subscriptions.end(self._subscriptions.by_id(owner.id), how="mail")
+        self._subscriptions.leave(self._subscriptions.by_id(owner.id), how="mail")
         _log.info("unsubscribed_by_mail subscription=%d", owner.id)
         return "ended"
 
     def _note(self, owner: Row, digest: int, returned: Returned) -> Done:
         """Keep what came back, and suppress the address if that is one too many."""
         kind, status = returned.kind, returned.status
-        address, words = address_hash(owner.address), _without(owner.address, returned.words)
+        address = address_hash(owner.address)
+        words = bounces.without_name(owner.address, returned.words)
 
         def carry_out(connection: Connection) -> bool:
             moment = self._clock()
@@ -205,14 +208,6 @@ def _end_all(connection: Connection, address: str, how: str, now: str) -> None:
 
 def _taken(returned: Returned, done: Done) -> Taken:
     return Taken(returned.kind, returned.named is not None, done, returned.status, returned.words)
-
-
-def _without(address: str, words: str) -> str:
-    """Return words in which a server repeated a part of an address, without it."""
-    local = address.rpartition("@")[0]
-    return (
-        re.sub(re.escape(local), "…", words, flags=re.IGNORECASE) if len(local) >= _SHORT else words
-    )
 
 
 def _told(hashed: str) -> str:

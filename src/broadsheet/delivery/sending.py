@@ -25,6 +25,7 @@ from broadsheet.collection import deliveries
 from broadsheet.collection.database import Database
 from broadsheet.collection.deliveries import Attempt, Delivery, Waiting, domain_of
 from broadsheet.collection.together import Together
+from broadsheet.delivery.bounces import without_name
 from broadsheet.delivery.mail import Answer, Mailer, Outcome
 from broadsheet.delivery.pace import Limits, Pace, back_off
 from broadsheet.errors import (
@@ -312,32 +313,38 @@ class _Course:
         self.pace = pace
         self.trouble = ""
         self._failures = 0
-        self._until: datetime | None = None
+        self._began: datetime | None = None
+        self._rest = timedelta()
 
     def rests(self, now: datetime) -> bool:
-        return self._until is not None and now < self._until
+        # A clock that was set back lets nothing rest for longer.
+        return self._began is not None and timedelta() <= now - self._began < self._rest
 
     def learn(self, trouble: str, now: datetime, dice: float) -> None:
         """Note how a turn went: after trouble the next one waits, longer each time."""
         self.trouble = trouble
         self._failures = self._failures + 1 if trouble else 0
-        rest = back_off(min(self._failures, _LONGEST_REST), dice)
-        self._until = now + rest if trouble else None
+        self._rest = back_off(min(self._failures, _LONGEST_REST), dice)
+        self._began = now if trouble else None
         if trouble:
-            _log.warning("deliveries_rest seconds=%d why=%r", rest.total_seconds(), trouble)
+            _log.warning("deliveries_rest seconds=%d why=%r", self._rest.total_seconds(), trouble)
 
 
 # ---------------------------------------------------------------------------- what is written
 
 
 class _Mark(NamedTuple):
-    """What is written of a try, by the state that the digest was in and the one that it gets."""
+    """What is written of a try, by the state that the digest was in and the one that it gets.
+
+    `said` are the words before the name of the address was taken out: it may be one of them.
+    """
 
     attempt: Attempt
     domain: str
     before: str
     after: str
     again: str | None
+    said: str
 
 
 class _Book:
@@ -363,11 +370,12 @@ class _Book:
         now, ends = self._clock(), datetime.fromisoformat(digest.ends)
         tries = digest.tries + 1
         after, again = becomes(answer, tries, now, ends, self._unknown, self._dice())
-        words = _without(digest.address, answer.words)[:_LONGEST]
+        said = _without(digest.address, answer.words)[:_LONGEST]
+        words = without_name(digest.address, said)
         attempt = Attempt(digest.id, _iso(now), answer.outcome, answer.code, words)
         before = "claimed" if is_claimed else "ready"
         next_try = None if again is None else _iso(again)
-        return _Mark(attempt, domain_of(digest.address), before, after, next_try)
+        return _Mark(attempt, domain_of(digest.address), before, after, next_try, said)
 
     def flush(self) -> None:
         """Write what could not be written before; raises StoreError."""
@@ -401,14 +409,14 @@ class _Book:
         self._together.write(lambda c: deliveries.mark(c, attempt, "ready", "stopped"))
 
     def _tell(self, mark: _Mark) -> None:
-        (digest, _, outcome, code, words), domain = mark.attempt, mark.domain
+        (digest, _, outcome, code, _), domain = mark.attempt, mark.domain
         if outcome == "sent":
             return
         told = "delivery_failed digest=%d domain=%s outcome=%s code=%s next=%s"
         _log.warning(told, digest, domain, outcome, code, mark.again or mark.after)
         if outcome == "refused" and code is not None and code >= _NEVER:
             try:
-                self._note_refused(digest, code, words)
+                self._note_refused(digest, code, mark.said)
             except Exception:  # noqa: BLE001 (it is in the ledger; the others must go on)
                 _log.exception("refusal_not_noted digest=%d", digest)
 
@@ -502,7 +510,7 @@ class _Turn:
                 self.course.pace.spare(domain_of(digest.address), self._clock().timestamp())
             self._broken = 0 if is_open else self._broken + 1
             if self._broken >= BROKEN:
-                words = _without(digest.address, answer.words)
+                words = without_name(digest.address, _without(digest.address, answer.words))
                 self.trouble = f"{BROKEN} connections in a row broke: {words}"
 
     def gives_up(self, digest: Waiting, why: str) -> None:
@@ -562,6 +570,10 @@ class _Hand:
             prepared = self._turn.course.prepare(digest.id)
         except StoreError:
             raise
+        except DigestNotFound:
+            # Whoever it was for has had all that was kept of them deleted meanwhile.
+            self._turn.count("stopped")
+            return
         except ConfigError as error:
             # No digest is to blame for a setting: all wait until it is put right.
             self._turn.gives_up(digest, str(error))

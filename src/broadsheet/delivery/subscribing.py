@@ -33,7 +33,7 @@ from broadsheet.collection.together import Together
 from broadsheet.delivery.due import begins, ends, issue_of, next_due, zone_of
 from broadsheet.delivery.hooks import as_hook
 from broadsheet.delivery.letters import CONFIRMABLE, LETTER_LIFE, LetterKind
-from broadsheet.delivery.links import Links, Purpose, new_handle, new_key
+from broadsheet.delivery.links import Links, Purpose, new_key
 from broadsheet.delivery.subscription import (
     Cadence,
     Channel,
@@ -60,6 +60,8 @@ MOST_PAPERS: Final = 100
 """Papers in an issue."""
 KEPT: Final = timedelta(days=90)
 """So long a subscription that ended stays, with what was sent; then it is forgotten."""
+FARTHEST: Final = timedelta(days=100)
+"""No issue is due later, unless a clock was ahead."""
 _LONGEST_QUERY: Final = 1000
 _LONGEST_LANGUAGE: Final = 12
 _LAST_WEEKDAY: Final = 6
@@ -330,7 +332,7 @@ class Subscriptions:
             raise NotSignedIn(f"Sign in first: only those with an account {what} here.")
         if channel == "mail" and not self.can_send:
             raise RefusedError(
-                "No mail is sent from here: the settings mail, mail_from and address are not set."
+                "No mail is sent from here: it needs the settings mail, mail_from and address."
             )
 
     def _checked(self, wishes: Wishes, channel: Channel) -> Wishes:
@@ -461,16 +463,17 @@ class Subscriptions:
         return self._changed(subscription.id, change)
 
     def leave(self, subscription: Subscription, *, how: str, client: str = "") -> Subscription:
-        """End a subscription, and what its address has subscribed to anew of the same list.
+        """End a subscription or, if it had ended, what followed it: the same list to its address.
 
         Whoever unsubscribes by an old letter wants no more of what it held.
         """
 
         def change(connection: Connection) -> None:
             row = _found(connection, subscription.id)
-            for one in store.of_recipient(connection, row.recipient):
-                if one.id == row.id or (one.id > row.id and _list(one) == _list(row)):
-                    _end(connection, one, how, client, self._now())
+            rows = store.of_recipient(connection, row.recipient)
+            later = [one for one in rows if one.id > row.id and _list(one) == _list(row)]
+            for one in later if row.state == "ended" else [row]:
+                _end(connection, one, how, client, self._now())
 
         return self._changed(subscription.id, change)
 
@@ -549,7 +552,8 @@ class Subscriptions:
     def tidy(self) -> int:
         """Let go of what nobody confirmed in a week and of what ended long ago; end pauses.
 
-        Returns how many subscriptions it touched; where there are none it writes nothing.
+        What a clock that was far ahead has put off is due again as its schedule says. Returns how
+        many subscriptions it touched; where there are none it writes nothing.
         """
         moment = self._clock().astimezone(UTC)
         if not any(self._over(moment)):
@@ -577,7 +581,9 @@ class Subscriptions:
         # Somewhere it is tomorrow already.
         paused = store.paused_until(connection, (moment.date() + timedelta(days=1)).isoformat())
         over = [(row, _end_of_pause(row)) for row in paused]
-        return [row.id for row in old], [(row, end) for row, end in over if end <= moment]
+        put_off = store.due_after(connection, _iso(moment + FARTHEST))
+        begin = [(row, end) for row, end in over if end <= moment]
+        return [row.id for row in old], begin + [(row, moment) for row in put_off]
 
 
 class _Asking:
@@ -650,7 +656,8 @@ class _Asking:
             number = same.id
         else:
             values |= {"recipient_id": self._recipient(connection, reader), "reader_id": reader}
-            number = store.add(connection, values | {"handle": new_handle(), "state": "pending"})
+            values |= {"handle": store.new_handle(), "state": "pending"}
+            number = store.add(connection, values)
         store.note(connection, number, "asked", self._how, self._client, self._now)
         return number
 

@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from broadsheet.collection import schema
-from broadsheet.delivery.links import new_handle
+from broadsheet.collection.subscriptions import new_handle
 from broadsheet.delivery.mail import Mailer, mailer_of
 from broadsheet.delivery.mailroom import Mailroom, Manner
 from broadsheet.delivery.message import MailRules

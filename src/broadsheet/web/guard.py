@@ -76,6 +76,11 @@ class Guard:
 
     def check_sender(self, headers: Mapping[str, str]) -> None:
         """Refuse what another site sent, or what came here under a name that is not ours."""
+        self.check_host(headers)
+        self.check_origin(headers)
+
+    def check_host(self, headers: Mapping[str, str]) -> None:
+        """Refuse what came here under a name that is not ours."""
         host = headers.get("host", "")
         if not self.is_ours(host):
             raise HTTPException(
@@ -83,7 +88,6 @@ class Guard:
                 f"This server is not known as “{host[:100]}”, so nothing was changed. If that is "
                 "a name of it, say so in the setting `names`.",
             )
-        self.check_origin(headers)
 
     def check_origin(self, headers: Mapping[str, str], address: str = "") -> None:
         """Refuse what another site sent; `address` is one more that pages of ours have.

@@ -33,9 +33,11 @@ from broadsheet.web.deciding import Sent, read_fields
 from broadsheet.web.entering import SECRETIVE, client_of, shown
 from broadsheet.web.guard import read_body
 from broadsheet.web.site import Here, Site
-from broadsheet.web.who import Comer, Subscriber
+from broadsheet.web.who import Comer, Subscriber, at_home
 
-subscribing = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+subscribing = APIRouter(
+    include_in_schema=False, default_response_class=HTMLResponse, dependencies=[Depends(at_home)]
+)
 by_link = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 ISSUES = 5

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi import Path as InPath
 
 from broadsheet import wire_delivery as wire
@@ -15,9 +15,11 @@ from broadsheet.web.entering import client_of
 from broadsheet.web.forms_people import NothingWish, asking, read_as
 from broadsheet.web.site import Here
 from broadsheet.web.subscribing import is_own, own_one
-from broadsheet.web.who import Posted, Subscriber
+from broadsheet.web.who import Posted, Subscriber, at_home
 
-subscriptions_api = APIRouter(prefix="/api/subscriptions", responses=PROBLEMS)
+subscriptions_api = APIRouter(
+    prefix="/api/subscriptions", responses=PROBLEMS, dependencies=[Depends(at_home)]
+)
 
 Number = Annotated[int, InPath(ge=1, le=10**15)]
 _ONE: dict[int | str, dict[str, Any]] = {200: {"model": forms.SubscriptionForm}}

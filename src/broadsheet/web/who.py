@@ -163,6 +163,16 @@ async def from_us(request: Request) -> None:
         request.app.state.site.guard.check_sender(request.headers)
 
 
+async def at_home(request: Request) -> None:
+    """Refuse what asks for a reader's own under a name that is not ours where nobody signs in.
+
+    Somebody's name server could make a name of theirs lead here, and their page read it.
+    """
+    site = request.app.state.site
+    if not site.library.accounts.rules.is_shared:
+        site.guard.check_host(request.headers)
+
+
 async def posted(request: Request, _sender: Annotated[None, Depends(from_us)]) -> bytes:
     """Return the JSON that a request to the API carries, `{}` if it carries nothing.
 

@@ -94,7 +94,7 @@ def fields_of(wishes: Wishes) -> dict[str, str]:
         "weekday": str(wishes.on_day) if is_weekly else "0",
         "monthday": str(wishes.on_day) if is_monthly else "1",
         "at": wishes.at, "zone": wishes.zone, "longest": str(wishes.longest),
-        "threshold": "" if wishes.threshold is None else f"{wishes.threshold:g}",
+        "threshold": "" if wishes.threshold is None else f"{wishes.threshold:.15g}",
         "when_empty": wishes.when_empty, "form": wishes.form, "language": wishes.language,
     }  # fmt: skip
 
