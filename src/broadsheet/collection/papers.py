@@ -342,9 +342,12 @@ def records_under(connection: Connection, keys: Iterable[Key]) -> dict[Key, Reco
     return {key: decode_record(row.body) for key, row in found.items()}
 
 
+_LAST_SEQUENCE = select(func.max(schema.changes.c.sequence))
+
+
 def last_sequence(connection: Connection) -> int:
     """Return the newest sequence of the change log, 0 if nothing ever changed."""
-    return connection.execute(select(func.max(schema.changes.c.sequence))).scalar() or 0
+    return connection.execute(_LAST_SEQUENCE).scalar() or 0
 
 
 def changes_since(connection: Connection, sequence: int, limit: int) -> list[Change]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -429,11 +430,15 @@ def address_hash(address: str) -> str:
     return hashlib.sha256(address.encode("utf-8", "replace")).hexdigest()
 
 
+# Asked before each digest: to make the statement takes longer than to carry it out.
+_SUPPRESSED = select(schema.suppressions.c.reason).where(
+    schema.suppressions.c.address == bindparam("hash")
+)
+
+
 def suppressed(connection: Connection, address: str) -> str | None:
     """Return why nothing is sent to an address, None if it is."""
-    table = schema.suppressions.c
-    statement = select(table.reason).where(table.address == address_hash(address))
-    found: str | None = connection.execute(statement).scalar()
+    found: str | None = connection.execute(_SUPPRESSED, {"hash": address_hash(address)}).scalar()
     return found
 
 

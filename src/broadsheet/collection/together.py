@@ -63,8 +63,9 @@ class Together:
     def _carry_out(self, changes: Sequence[_Change]) -> None:
         try:
             with self._database.write() as connection:
+                carry_out = _Change.carry_out if len(changes) > 1 else _Change.carry_out_alone
                 for change in changes:
-                    change.carry_out(connection)
+                    carry_out(change, connection)
         except BaseException as error:  # noqa: BLE001 (each of them is told, by its own thread)
             for change in changes:
                 change.fail(error)
@@ -90,6 +91,10 @@ class _Change:
                 self._result = self._change(connection)
         except Exception as error:  # noqa: BLE001 (it is raised where it belongs)
             self._error = error
+
+    def carry_out_alone(self, connection: Connection) -> None:
+        """Do it in a transaction that is undone as a whole by what it raises."""
+        self._result = self._change(connection)
 
     def fail(self, error: BaseException) -> None:
         """Say that nothing of the whole transaction was kept."""

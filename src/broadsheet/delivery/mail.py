@@ -57,7 +57,6 @@ _GOOD, _LATER, _NEVER = range(200, 300), range(400, 500), range(500, 600)
 _GO_ON = (354,)
 _LONGEST = 2000
 """Bytes that are read of what a server says."""
-_BARE = re.compile(rb"[\r\n]")
 _LOG_IN, _TOO_BIG = 530, 552
 _CLOSING = 421
 """The answer of a server that hangs up, whatever it was asked (section 3.8)."""
@@ -378,7 +377,8 @@ class Smtp(Mailer):
 def _dotted(data: bytes) -> bytes:
     """Return a message as it is sent, but for the final dot (RFC 5321, section 4.5.2)."""
     # A line that ends otherwise than all others could look like the end of the message.
-    is_odd = _BARE.search(data.replace(b"\r\n", b""))
+    ends = data.count(b"\r\n")
+    is_odd = data.count(b"\r") != ends or data.count(b"\n") != ends
     text = re.sub(rb"\r\n|\r|\n", b"\r\n", data) if is_odd else data
     lines = b"\r\n" + text.removesuffix(b"\r\n")
     return lines.replace(b"\r\n.", b"\r\n..")[2:] + b"\r\n"

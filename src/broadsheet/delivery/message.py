@@ -41,7 +41,6 @@ _LINE: Final = 78
 _SELECTOR: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _QP: Final = 76
 """Bytes of a line in quoted-printable (RFC 2045)."""
-_TOO_LONG: Final = re.compile(rb"[^\n]{%d,}" % (_QP + 1))
 _ATOMS: Final = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]*", re.ASCII)
 
 
@@ -233,16 +232,17 @@ def _part(kind: str, text: str) -> bytes:
 def _printable(text: str) -> bytes:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
     # A line that begins so would get another sign before it in a mailbox file.
-    made = b2a_qp(lines).replace(b"\nFrom ", b"\n=46rom ")
-    return _TOO_LONG.sub(_broken, made).replace(b"\n", b"\r\n")
+    made = b2a_qp(lines).replace(b"\nFrom ", b"\n=46rom ").split(b"\n")
+    if max(map(len, made)) > _QP:
+        made = [line if len(line) <= _QP else _broken(line) for line in made]
+    return b"\r\n".join(made)
 
 
-def _broken(found: re.Match[bytes]) -> bytes:
+def _broken(line: bytes) -> bytes:
     """Return a line in two; `b2a_qp` makes some a little longer than they may be."""
-    line = found[0]
     at = line.rfind(b"=", _QP - 3, _QP - 1)
     at = at if at > 0 else _QP - 1
-    return line[:at] + b"=\n" + line[at:]
+    return line[:at] + b"=\r\n" + line[at:]
 
 
 # ---------------------------------------------------------------------------- the signature
