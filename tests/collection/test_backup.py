@@ -110,6 +110,8 @@ def test_what_is_restored_is_what_was_kept(kept: Path, file: Path, tmp_path: Pat
     assert rows(tmp_path / "new" / DATABASE) == rows(kept / "home" / DATABASE)
     assert (tmp_path / "new" / "broadsheet.toml").read_text() == SETTINGS
     assert names_in(tmp_path / "new") == [DATABASE, "broadsheet.toml"]
+    rights = {f.name: f.stat().st_mode & 0o777 for f in (tmp_path / "new").iterdir() if f.is_file()}
+    assert rights == {DATABASE: 0o600, "broadsheet.toml": 0o600}
 
 
 def test_only_its_owner_reads_a_backup(file: Path):

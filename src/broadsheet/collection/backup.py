@@ -453,6 +453,8 @@ def _kept(stream: IO[bytes], content: Content, path: Path | None) -> Iterator[No
             out.write(piece)
             yield
         if path:
+            # As in the backup: nobody else reads it.
+            path.chmod(0o600)
             out.flush()
             os.fsync(out.fileno())
     b"".join(_pieces(stream, len(_padding(content.size))))
